@@ -1,0 +1,35 @@
+//! The deciding core of a service mesh inside a process.
+//!
+//! ```text
+//!  source ──publish──▶ Mesh ── SnapshotRef ──▶ Router ──▶ Cluster ──pick──▶ Endpoint
+//!                                  │              │           ▲                │
+//!                              once per        explain     outcome ◀── adapter (mesh-http)
+//!                              request
+//! ```
+//!
+//! It decides and remembers; it never does I/O, reads a clock, starts a task or draws a random
+//! number: time comes as `now: Instant`, randomness as a [`Random`]. So every decision is a fast,
+//! repeatable unit test.
+//!
+//! - [`policy`]: what sources publish, as plain validated data.
+//! - [`routing`]: host → virtual host → route → cluster, indexed, in Envoy's order.
+//! - [`cluster`]: endpoints, their health and load, and the choice among them.
+//! - [`resilience`]: retry decisions, back-off, budgets.
+//! - [`Outcome`]: how an attempt ended, decided once for all who ask.
+
+pub mod cluster;
+mod flag;
+mod outcome;
+pub mod policy;
+mod random;
+pub mod resilience;
+pub mod routing;
+mod slot;
+pub mod telemetry;
+
+pub use self::{
+    flag::Flag,
+    outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},
+    random::{Random, Seeded, mix},
+    slot::Slot,
+};

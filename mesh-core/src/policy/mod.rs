@@ -1,0 +1,56 @@
+//! The policy model: what the mesh was told, as plain data in xDS terms.
+//!
+//! Every source (Istio files, xDS, code) translates into these types, and nothing else is read by
+//! the engines. A value is validated once, where it is made (`try_new`, or a type that cannot hold a
+//! wrong value such as [`Percent`]); the request path never checks it again. All types are
+//! `Clone + Eq`, so a source can tell whether an update changed anything.
+//!
+//! Names are those of `envoy/config/*/v3` and their docs say which proto field they stand for.
+//! Runtime state (counters, connections, ejections) never lives here: see
+//! [`Cluster`](crate::cluster::Cluster) and [`Endpoint`](crate::cluster::Endpoint).
+
+mod cluster;
+mod endpoint;
+mod fault;
+mod fraction;
+mod header;
+mod listener;
+mod matcher;
+mod origin;
+mod regex;
+mod resilience;
+mod route;
+
+pub use self::{
+    cluster::{
+        CircuitBreakers, Cluster, ConnectionPool, Discovery, DnsTarget, Http2KeepAlive,
+        HttpProtocol, LbPolicy, SubsetFallback, Subsets, TcpKeepalive, Thresholds,
+    },
+    endpoint::{
+        Address, ClusterLoadAssignment, Endpoint, HealthStatus, Locality, LocalityEndpoints,
+        Metadata, ParseAddressError,
+    },
+    fault::{Abort, Delay, Fault},
+    fraction::{FractionalPercent, Percent, PercentError},
+    header::{AppendAction, HeaderMutation, HeaderValueOption},
+    listener::{Direction, FilterChain, FilterChainMatch, HttpConnectionManager, Listener},
+    matcher::{
+        CookieMatcher, HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher, QueryMatch,
+        QueryParameterMatcher, RouteMatch, StringMatch, StringMatcher,
+    },
+    origin::Origin,
+    regex::{Regex, RegexError},
+    resilience::{
+        BackOffError, HashPolicy, HashPolicyKind, OutlierDetection, RateLimitedBackOff,
+        ResetHeader, ResetHeaderFormat, RetryBackOff, RetryBudget, RetryOn, RetryPolicy, Timeouts,
+    },
+    route::{
+        ClusterNotFoundCode, ClusterSpecifier, Cors, DirectResponse, ForwardAction, HostRewrite,
+        PathRewrite, Redirect, RedirectPath, RequestMirror, Route, RouteAction, RouteConfiguration,
+        RoutingPriority, TlsRequirement, VirtualHost, WeightedCluster, WeightedClusters,
+        WeightsError,
+    },
+};
+
+/// A resource's name, shared rather than copied.
+pub type Name = std::sync::Arc<str>;

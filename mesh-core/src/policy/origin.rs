@@ -1,0 +1,55 @@
+use std::{fmt, sync::Arc};
+
+/// Where a piece of policy came from, so that `explain`, errors and logs can point at it.
+///
+/// ```
+/// use mesh_core::policy::Origin;
+/// assert_eq!(Origin::file("reviews.yaml", 14).to_string(), "reviews.yaml:14");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Built by the program itself.
+    #[default]
+    Code,
+    /// A line of a file.
+    File {
+        /// The path as the source was given it.
+        path: Arc<str>,
+        /// 1-based line.
+        line: u32,
+    },
+    /// A resource a control plane sent.
+    Xds {
+        /// The short resource kind, e.g. `RouteConfiguration`.
+        kind: Arc<str>,
+        /// The resource's name.
+        resource: Arc<str>,
+        /// The `version_info` it came with.
+        version: Arc<str>,
+    },
+}
+
+impl Origin {
+    /// A place in a file; `line` counts from 1.
+    pub fn file(path: impl Into<Arc<str>>, line: u32) -> Self {
+        Self::File {
+            path: path.into(),
+            line,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code => f.write_str("code"),
+            Self::File { path, line } => write!(f, "{path}:{line}"),
+            Self::Xds {
+                kind,
+                resource,
+                version,
+            } => write!(f, "{kind}/{resource}@{version}"),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The one interface that request telemetry passes through.
+//!
+//! mesh-http calls a [`Recorder`] once when a request starts, once per attempt and once when the
+//! request ends (its body read to the end, failed or dropped). Implementations for `metrics` and
+//! OpenTelemetry are in mesh-http; [`NoRecorder`] costs a virtual call that does nothing.
+
+use std::{fmt::Debug, time::Duration};
+
+use http::Method;
+
+use crate::{Flag, Outcome, cluster::Cluster, cluster::Endpoint};
+
+/// Which side of a call reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The caller.
+    Client,
+    /// The called.
+    Server,
+}
+
+/// Receives telemetry. Must not block.
+pub trait Recorder: Send + Sync + Debug {
+    /// A request began. Every call is followed by one [`request_ended`](Self::request_ended) with
+    /// the same `side`.
+    fn request_started(&self, side: Side);
+
+    /// A request ended.
+    fn request_ended(&self, record: &RequestRecord<'_>);
+
+    /// An attempt's outcome is known. Client side only.
+    fn attempt_ended(&self, record: &AttemptRecord<'_>);
+}
+
+/// A finished request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RequestRecord<'a> {
+    /// Who reports.
+    pub side: Side,
+    /// The method.
+    pub method: &'a Method,
+    /// The HTTP status of the answer; `None` when there was none.
+    pub status: Option<u16>,
+    /// `grpc-status`, when known.
+    pub grpc_status: Option<u8>,
+    /// Why it failed, when the mesh itself failed it.
+    pub flag: Option<Flag>,
+    /// The cluster it went to, client side, once known.
+    pub cluster: Option<&'a Cluster>,
+    /// From the call to the end of the body.
+    pub duration: Duration,
+    /// Attempts made, client side.
+    pub attempts: u32,
+}
+
+impl<'a> RequestRecord<'a> {
+    /// A record with nothing known but who, what and how long.
+    pub const fn new(side: Side, method: &'a Method, duration: Duration) -> Self {
+        Self {
+            side,
+            method,
+            status: None,
+            grpc_status: None,
+            flag: None,
+            cluster: None,
+            duration,
+            attempts: 0,
+        }
+    }
+}
+
+/// A finished attempt.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AttemptRecord<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// The endpoint tried.
+    pub endpoint: &'a Endpoint,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// From the pick to the outcome.
+    pub duration: Duration,
+}
+
+impl<'a> AttemptRecord<'a> {
+    /// A record.
+    pub const fn new(
+        cluster: &'a Cluster,
+        endpoint: &'a Endpoint,
+        outcome: Outcome,
+        attempt: u32,
+        duration: Duration,
+    ) -> Self {
+        Self {
+            cluster,
+            endpoint,
+            outcome,
+            attempt,
+            duration,
+        }
+    }
+}
+
+/// Records nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRecorder;
+
+impl Recorder for NoRecorder {
+    fn request_started(&self, _: Side) {}
+    fn request_ended(&self, _: &RequestRecord<'_>) {}
+    fn attempt_ended(&self, _: &AttemptRecord<'_>) {}
+}

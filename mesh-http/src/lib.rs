@@ -1,0 +1,1 @@
+//! tower and hyper layers of a service mesh inside a process.
