@@ -15,3 +15,18 @@ pub struct RequestHead<'a> {
     /// The headers.
     pub headers: &'a HeaderMap,
 }
+use crate::policy::RouteConfiguration;
+use std::sync::Arc;
+#[derive(Debug)]
+pub struct Router(Arc<RouteConfiguration>);
+#[derive(Debug, thiserror::Error)]
+#[error("x")]
+pub struct RouterError;
+impl Router {
+    pub fn try_new(c: Arc<RouteConfiguration>) -> Result<Self, RouterError> {
+        Ok(Self(c))
+    }
+    pub fn config(&self) -> &Arc<RouteConfiguration> {
+        &self.0
+    }
+}
