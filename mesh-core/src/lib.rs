@@ -24,6 +24,7 @@ pub mod policy;
 mod random;
 pub mod resilience;
 pub mod routing;
+mod sharded;
 mod slot;
 pub mod telemetry;
 
@@ -31,5 +32,6 @@ pub use self::{
     flag::Flag,
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},
     random::{Random, Seeded, mix},
+    sharded::{Sharded, thread_index},
     slot::Slot,
 };

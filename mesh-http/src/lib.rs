@@ -1,1 +1,4 @@
 //! tower and hyper layers of a service mesh inside a process.
+
+pub mod context;
+pub mod trace_context;
