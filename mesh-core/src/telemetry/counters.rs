@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -23,13 +23,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Counters {
     requests: Sharded<[SideCounts; 2]>,
-    endpoints: Mutex<BTreeMap<(Name, Address), Arc<Sharded<AttemptCells>>>>,
+    endpoints: Mutex<EndpointTable>,
     max_endpoints: usize,
     /// Attempts on endpoints past the limit.
     others: Arc<Sharded<AttemptCells>>,
     /// Tells this recorder's handles in the endpoints' slots from another's.
     id: Arc<()>,
 }
+
+/// By cluster and address.
+type EndpointTable = BTreeMap<(Name, Address), Arc<Sharded<AttemptCells>>>;
 
 #[derive(Debug, Default)]
 struct SideCounts {
@@ -176,9 +179,7 @@ impl Counters {
         }
     }
 
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<(Name, Address), Arc<Sharded<AttemptCells>>>> {
+    fn lock(&self) -> MutexGuard<'_, EndpointTable> {
         // The map is whole after any panic: no insertion is split over statements.
         self.endpoints
             .lock()

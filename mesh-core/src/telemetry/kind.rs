@@ -34,9 +34,9 @@ impl OutcomeKind {
         Self(match outcome {
             Outcome::Response { .. } => match outcome.code() {
                 ..200 => 0,
-                ..300 => 1,
-                ..400 => 2,
-                ..500 => 3,
+                200..300 => 1,
+                300..400 => 2,
+                400..500 => 3,
                 500.. => 4,
             },
             Outcome::Failure(failure) => match failure {
