@@ -1,8 +1,5 @@
 //! tower and hyper layers of a service mesh inside a process.
 
-pub mod body;
-mod connect;
-pub mod connections;
-pub mod replay;
-
-pub use self::body::{Body, BodyEnd, BoxError, OnEnd};
+pub mod context;
+pub mod server;
+pub mod trace_context;
