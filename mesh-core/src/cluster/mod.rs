@@ -242,11 +242,8 @@ impl Cluster {
 
     /// Ejections so far.
     pub fn outlier_stats(&self) -> OutlierStats {
-        let active = self.set.load().ejected;
-        OutlierStats {
-            active,
-            ..self.state.outlier.lock().stats()
-        }
+        let book = self.state.outlier.lock();
+        book.stats(self.set.load().ejected)
     }
 
     /// Whether a review is due, or another `Cluster` of the name ejected or freed an endpoint.
