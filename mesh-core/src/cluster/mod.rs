@@ -87,7 +87,10 @@ impl Cluster {
             let old = old_set.as_ref().map(|set| &*set.members);
             handle(old, endpoint, same_connections)
         });
-        book.retain(|address| members.find(address).is_some());
+        let detecting = policy.outlier_detection.is_some();
+        state.outlier.retain(&mut book, |address| {
+            detecting && members.find(address).is_some()
+        });
         let set = build(
             &policy,
             &state,
@@ -95,9 +98,6 @@ impl Cluster {
             Arc::new(members),
             old_set.as_deref(),
         );
-        if policy.outlier_detection.is_none() && book.iter().next().is_some() {
-            state.outlier.clear(&mut book);
-        }
         drop(book);
         Self {
             policy,
@@ -142,7 +142,9 @@ impl Cluster {
         let members = Members::new(&self.policy, assignment, |endpoint| {
             handle(Some(&old.members), endpoint, true)
         });
-        book.retain(|address| members.find(address).is_some());
+        self.state
+            .outlier
+            .retain(&mut book, |address| members.find(address).is_some());
         self.rebuild(&book, Arc::new(members));
         true
     }
@@ -395,10 +397,14 @@ fn build(
     members: Arc<Members>,
     previous: Option<&EndpointSet>,
 ) -> EndpointSet {
-    for (address, ejected) in book.iter() {
-        if let Some(endpoint) = members.find(address) {
-            endpoint.set_ejected(ejected && policy.outlier_detection.is_some());
+    let detecting = policy.outlier_detection.is_some();
+    for endpoint in &members.endpoints {
+        if endpoint.is_ejected() && !(detecting && book.is_ejected(endpoint.address())) {
+            endpoint.set_ejected(false);
         }
+    }
+    for endpoint in book.ejected().filter_map(|address| members.find(address)) {
+        endpoint.set_ejected(detecting);
     }
     EndpointSet::new(policy, members, state.outlier.version(), previous)
 }
