@@ -2,4 +2,5 @@
 
 pub mod context;
 pub mod server;
+pub mod telemetry;
 pub mod trace_context;
