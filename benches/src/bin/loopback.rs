@@ -28,7 +28,7 @@ fn main() -> Result {
         (60, Duration::from_millis(100))
     };
 
-    let server = Server::start(&["--serve"])?;
+    let server = Server::start(&env::current_exe()?)?;
     let servers = &server.addresses;
     let envoy = match env::var_os("MESH_TEST_ENVOY") {
         Some(path) => Some(Arc::new(Envoy::start(&PathBuf::from(path), servers)?)),

@@ -107,9 +107,11 @@ struct Sample {
     allocations: u64,
 }
 
+type Batch = dyn FnMut(&Runtime, u32) -> Result<Sample>;
+
 struct Contender {
     name: &'static str,
-    run: Box<dyn FnMut(&Runtime, u32) -> Result<Sample>>,
+    run: Box<Batch>,
     samples: Vec<Sample>,
 }
 
@@ -195,10 +197,12 @@ struct Shot {
     cpu_per_request: f64,
 }
 
+type Run = dyn Fn(&Runtime, u32) -> Result<Shot>;
+
 /// A contender that all tasks share by cloning.
 struct Shared {
     name: &'static str,
-    runs: [Box<dyn Fn(&Runtime, u32) -> Result<Shot>>; 2],
+    runs: [Box<Run>; 2],
     samples: [Vec<Shot>; 2],
 }
 

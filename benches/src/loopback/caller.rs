@@ -25,7 +25,7 @@ use crate::{Result, memory, policy::Scale};
 /// Sends requests.
 pub trait Caller: Clone + Send + 'static {
     /// Sends one and reads the answer to its end.
-    fn call(&self, number: usize) -> impl Future<Output = Result> + Send;
+    fn call(&mut self, number: usize) -> impl Future<Output = Result> + Send;
 
     /// CPU time of the process between client and server, if there is one.
     ///
@@ -84,7 +84,7 @@ impl Bare {
 }
 
 impl Caller for Bare {
-    async fn call(&self, number: usize) -> Result {
+    async fn call(&mut self, number: usize) -> Result {
         let request = memory::request(self.uris[turn(number)].clone());
         finish(self.client.request(request).await?).await
     }
@@ -114,7 +114,7 @@ impl Sidecar {
 }
 
 impl Caller for Sidecar {
-    async fn call(&self, _: usize) -> Result {
+    async fn call(&mut self, _: usize) -> Result {
         finish(
             self.client
                 .request(memory::request(self.uri.clone()))
@@ -174,7 +174,7 @@ impl Floor {
 }
 
 impl Caller for Floor {
-    async fn call(&self, number: usize) -> Result {
+    async fn call(&mut self, number: usize) -> Result {
         let pools = &*self.0;
         let index = turn(number);
         let (server, uri) = &pools.servers[index];

@@ -3,9 +3,9 @@
 
 use std::{
     convert::Infallible,
-    env,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -31,28 +31,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts this same program with `arguments`, which must lead it to [`serve`].
+    /// Starts `program` with `--serve`, which must lead it to [`serve`].
     ///
     /// # Errors
     /// When it does not start or names no addresses.
-    pub fn start(arguments: &[&str]) -> Result<Self> {
-        let mut process = Command::new(env::current_exe()?)
-            .args(arguments)
+    pub fn start(program: &Path) -> Result<Self> {
+        let mut process = Command::new(program)
+            .arg("--serve")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let stdout = process.stdout.take().ok_or("the server has no output")?;
-        let addresses = BufReader::new(stdout)
-            .lines()
-            .map_while(std::result::Result::ok)
-            .find_map(|line| {
-                let list = line.strip_prefix(MARK)?;
-                list.split(' ').map(|a| a.parse().ok()).collect()
-            });
-        let server = Self {
+        let stdout = process.stdout.take();
+        let mut server = Self {
             process,
-            addresses: addresses.unwrap_or_default(),
+            addresses: Vec::new(),
         };
+        let mut line = String::new();
+        BufReader::new(stdout.ok_or("the server has no output")?).read_line(&mut line)?;
+        for address in line.split_whitespace() {
+            server.addresses.push(address.parse()?);
+        }
         if server.addresses.len() == SERVERS {
             Ok(server)
         } else {
@@ -68,9 +66,6 @@ impl Drop for Server {
         let _ = self.process.wait();
     }
 }
-
-/// Begins the line that names the addresses, since a test harness prints lines of its own.
-const MARK: &str = "mesh-benches serves ";
 
 /// Serves until standard input closes, which it does when the parent ends, however it ends.
 ///
@@ -93,7 +88,7 @@ pub fn serve() -> Result {
             addresses.push(listener.local_addr()?.to_string());
             servers.spawn(accept(listener));
         }
-        println!("{MARK}{}", addresses.join(" "));
+        println!("{}", addresses.join(" "));
         while servers.join_next().await.is_some() {}
         Ok(())
     })

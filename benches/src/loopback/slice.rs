@@ -88,7 +88,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 async fn work<C: Caller>(
-    caller: C,
+    mut caller: C,
     mut number: usize,
     end: Instant,
     latencies: Arc<Mutex<Vec<u32>>>,
