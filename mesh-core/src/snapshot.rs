@@ -329,10 +329,11 @@ impl Snapshot {
         self.version
     }
 
-    /// The router for calls that dial `port`: its listener's, else the one for any port.
-    pub fn outbound(&self, port: u16) -> Option<&Arc<Router>> {
+    /// The router for calls that dial `port`, with its place in [`routers`](Self::routers): its
+    /// listener's, else the one for any port.
+    pub fn outbound(&self, port: u16) -> Option<(usize, &Arc<Router>)> {
         let index = self.outbound.get(&port).copied().or(self.outbound_any)?;
-        self.routers.get(index)
+        Some((index, self.routers.get(index)?))
     }
 
     /// The ports that have an outbound listener of their own, ascending.

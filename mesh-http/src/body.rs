@@ -16,11 +16,11 @@ use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep_until};
 
-use crate::{connections::Lease, replay::ReplayBody};
-
-/// Any error, as bodies and tower services carry it.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::{
+    BoxError, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
+};
 
 /// The body of every request and response in the stack.
 #[derive(Default)]
@@ -49,6 +49,8 @@ impl Body {
             tail: Tail {
                 lease: None,
                 guard: None,
+                deadline: None,
+                timer: None,
             },
         }
     }
@@ -92,8 +94,7 @@ impl Body {
     /// Keeps `guard` until the body has been read to its end, has failed or is dropped, and tells it
     /// which. A body that has already ended tells at once, without an allocation. A second guard
     /// joins the first.
-    #[must_use]
-    pub fn on_end<G: OnEnd>(mut self, mut guard: G) -> Self {
+    pub fn on_end<G: OnEnd>(&mut self, mut guard: G) {
         if self.is_end_stream() {
             guard.on_end(BodyEnd::Complete { grpc_status: None });
         } else {
@@ -102,7 +103,13 @@ impl Body {
                 Some(first) => Box::new(Both(first, guard)),
             });
         }
-        self
+    }
+
+    /// Fails the body, as a reset does, when its end has not come by `deadline`.
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        if !self.is_end_stream() {
+            self.tail.deadline = Some(deadline);
+        }
     }
 
     /// The guard given to [`on_end`](Self::on_end), if it is there and a `G`: an outer layer can add
@@ -123,6 +130,8 @@ impl Body {
             tail: Tail {
                 lease: Some(lease),
                 guard: None,
+                deadline: None,
+                timer: None,
             },
         }
     }
@@ -137,7 +146,14 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let frame = ready!(this.kind.poll_frame(cx));
+        let frame = match this.kind.poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            // What has arrived wins over the timer.
+            Poll::Pending => match this.tail.poll_deadline(cx) {
+                Poll::Ready(error) => Some(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
         if this.tail.is_armed() {
             let end = match &frame {
                 None => Some(BodyEnd::Complete { grpc_status: None }),
@@ -289,9 +305,23 @@ impl<G: OnEnd> OnEnd for Both<G> {
 struct Tail {
     lease: Option<Lease>,
     guard: Option<Box<dyn OnEnd>>,
+    deadline: Option<Deadline>,
+    /// Made when the body is first waited for: most never are.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Tail {
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at.into())));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(expired(Some(deadline.kind), deadline.after).into())
+    }
+
     const fn is_armed(&self) -> bool {
         self.lease.is_some() || self.guard.is_some()
     }

@@ -1,12 +1,16 @@
 //! A call on its way through the client stack, and what a stack is made of.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Request, Response};
 use mesh_core::{
     Random, SnapshotRef,
     cluster::{Cluster, Endpoint},
-    policy::{ForwardAction, Metadata, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
+    policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
     telemetry::{NoRecorder, Recorder},
 };
 
@@ -50,6 +54,8 @@ pub struct Call {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
+    /// Counted from the call.
+    pub(crate) after: Duration,
     pub(crate) kind: DeadlineKind,
 }
 
@@ -96,7 +102,11 @@ impl Call {
     /// Lowers the deadline to `at`.
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
         if self.deadline.is_none_or(|d| at < d.at) {
-            self.deadline = Some(Deadline { at, kind });
+            self.deadline = Some(Deadline {
+                at,
+                after: at.saturating_duration_since(self.started),
+                kind,
+            });
         }
     }
 }
@@ -185,19 +195,6 @@ impl Destination {
             .as_ref()
             .or(target.virtual_host().retry_policy.as_ref())
             .map(|p| &**p)
-    }
-
-    /// The subset criteria: the route's, with the weighted cluster's over them.
-    pub(crate) fn subset(&self) -> Metadata {
-        let Some(target) = self.target() else {
-            return Metadata::default();
-        };
-        let route = target.action().map(|a| &a.metadata_match);
-        match (route, target.weighted().map(|w| &w.metadata_match)) {
-            (Some(route), Some(entry)) => route.merged(entry),
-            (Some(route), None) => route.clone(),
-            _ => Metadata::default(),
-        }
     }
 }
 

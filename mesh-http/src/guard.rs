@@ -3,11 +3,14 @@
 //! Each layer puts its part in on the response's way up: the attempt whose outcome a reset or gRPC
 //! trailers may still decide, the picked endpoint's in-flight count, the request's telemetry.
 
-use mesh_core::{Outcome, cluster::Pick};
+use mesh_core::{
+    Outcome,
+    cluster::{Permit, Pick},
+};
 
 use crate::{
     Body,
-    body::{BodyEnd, OnEnd},
+    BodyEnd, OnEnd,
     layer::{Attempt, Ending},
 };
 
@@ -16,7 +19,7 @@ pub(crate) struct Guard {
     /// With the head's outcome when trailers must complete it.
     pub(crate) attempt: Option<(Attempt, Option<Outcome>)>,
     /// Counts the endpoint's requests in flight, and the cluster's.
-    pub(crate) in_flight: Option<(Pick, Option<mesh_core::cluster::Permit>)>,
+    pub(crate) in_flight: Option<(Pick, Option<Permit>)>,
     pub(crate) ending: Option<Ending>,
 }
 

@@ -287,8 +287,11 @@ impl Book {
         self.ejections.retain(|address, _| stays(address));
     }
 
-    pub(super) const fn stats(&self) -> OutlierStats {
-        self.stats
+    pub(super) const fn stats(&self, active: usize) -> OutlierStats {
+        OutlierStats {
+            active,
+            ..self.stats
+        }
     }
 
     fn review(&mut self, interval: u64, now: u64) -> Vec<Address> {

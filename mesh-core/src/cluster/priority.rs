@@ -78,6 +78,8 @@ impl Loads {
             }
             if loads.iter().all(|load| load.panic) {
                 share_by_size(&mut loads, levels);
+            } else if available == 0 {
+                all_to_first_usable(&mut loads, levels);
             }
         }
         Self {
@@ -138,6 +140,19 @@ fn share_by_size(loads: &mut [Load], levels: &[Level]) {
     let first = levels.iter().position(|l| l.hosts > 0).unwrap_or(0);
     if let Some(load) = loads.get_mut(first) {
         load.healthy += left;
+    }
+}
+
+/// So few are available that each share rounds to 0, but not few enough for panic everywhere. Envoy
+/// has no answer here.
+fn all_to_first_usable(loads: &mut [Load], levels: &[Level]) {
+    let usable = loads.iter_mut().zip(levels).find(|(load, _)| !load.panic);
+    if let Some((load, level)) = usable {
+        if level.healthy > 0 {
+            load.healthy = 100;
+        } else {
+            load.degraded = 100;
+        }
     }
 }
 
@@ -279,7 +294,6 @@ mod tests {
         ) {
             let loads = Loads::new(&levels, percent(threshold), overprovisioning);
             let sum: u64 = loads.levels.iter().map(|l| l.healthy + l.degraded).sum();
-            // A health that rounds down to 0 % everywhere leaves nothing to share out, as in Envoy.
             prop_assert_eq!(sum, 100);
             for draw in 0..100 {
                 let (at, source) = loads.choose(|| draw).unwrap();
@@ -289,12 +303,15 @@ mod tests {
                     Source::Degraded => level.degraded,
                     Source::All => level.hosts,
                 };
-                let nothing_available = levels.iter().all(|l| {
-                    let least = l.hosts as u64;
-                    u64::from(overprovisioning) * (l.healthy as u64) < least.max(1)
-                        && u64::from(overprovisioning) * (l.degraded as u64) < least.max(1)
-                });
-                prop_assert!(size > 0 || nothing_available);
+                let nothing = match threshold {
+                    // Shares that all round to 0 go to the first priority, as in Envoy.
+                    0 => levels.iter().all(|l| {
+                        let most = l.healthy.max(l.degraded) as u64;
+                        u64::from(overprovisioning) * most < (l.hosts as u64).max(1)
+                    }),
+                    _ => levels.iter().all(|l| l.hosts == 0),
+                };
+                prop_assert!(size > 0 || nothing);
             }
         }
     }

@@ -8,9 +8,8 @@
 //! - *Drawing*: a random point.
 //! - *Taking turns*: turn `n` is the point `n × stride mod total`. The stride has no divisor in
 //!   common with the total, so `total` turns visit every point once: each endpoint gets exactly its
-//!   weight. It is the one nearest to the golden ratio's share of the total, which keeps any run of
-//!   turns close to the weights (the three-distance theorem): an endpoint's turns are never further
-//!   apart, or nearer, than two or three distinct gaps.
+//!   weight. Of the strides near the golden ratio's share of the total it is the one with the most
+//!   even spread, so that any run of turns, too, is close to the weights.
 //!
 //! Envoy keeps a queue ordered by deadline (EDF) instead, behind a lock of each worker. Both give
 //! exact shares; the order within a cycle differs, except in small cases (1:3 is `1222` in both).
@@ -79,7 +78,7 @@ impl Weights {
 
     /// The endpoint a uniform draw falls on.
     pub(super) fn draw(&self, random: u64) -> usize {
-        self.at((u128::from(random) * u128::from(self.total) >> 64) as u64)
+        self.at(((u128::from(random) * u128::from(self.total)) >> 64) as u64)
     }
 
     fn at(&self, point: u64) -> usize {
@@ -96,15 +95,30 @@ const fn gcd(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// The number nearest to `total / φ` that has no divisor in common with `total`.
+/// Of the numbers near `total / φ` that have no divisor in common with `total`, the one that
+/// spreads turns most evenly: a large quotient in Euclid's algorithm means that turns come back
+/// almost to where they were, and creep along the line from there.
 fn golden_stride(total: u64) -> u64 {
     /// 2⁶⁴ / φ.
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let ideal = (u128::from(total) * u128::from(GOLDEN) >> 64) as u64;
-    (0..ideal)
-        .flat_map(|distance| [ideal + distance, ideal - distance])
-        .find(|stride| gcd(*stride, total) == 1)
-        .unwrap_or(1)
+    const NEAR: u64 = 64;
+    let ideal = ((u128::from(total) * u128::from(GOLDEN)) >> 64) as u64;
+    (ideal.saturating_sub(NEAR).max(1)..total.min(ideal + NEAR))
+        .filter_map(|stride| Some((largest_quotient(total, stride)?, stride)))
+        .min()
+        .map_or(1, |(_, stride)| stride)
+}
+
+/// `None` when `a` and `b` have a divisor in common.
+const fn largest_quotient(mut a: u64, mut b: u64) -> Option<u64> {
+    let mut largest = 0;
+    while b != 0 {
+        if a / b > largest {
+            largest = a / b;
+        }
+        (a, b) = (b, a % b);
+    }
+    if a == 1 { Some(largest) } else { None }
 }
 
 #[cfg(test)]
@@ -181,7 +195,7 @@ mod tests {
         ) {
             prop_assume!(weights.iter().any(|w| *w != weights[0]));
             let line = Weights::new(weights.iter().copied()).unwrap();
-            let point = (u128::from(random) * u128::from(line.total) >> 64) as u64;
+            let point = ((u128::from(random) * u128::from(line.total)) >> 64) as u64;
             let walked = line.ends.iter().position(|end| point < *end).unwrap();
             prop_assert_eq!(line.draw(random), walked);
         }

@@ -54,7 +54,7 @@ fn asked_for(
 /// Uniform in `[0, most)`.
 fn below(most: Duration, random: &dyn Random) -> Duration {
     let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-    let drawn = u128::from(random.next_u64()) * u128::from(most) >> 64;
+    let drawn = (u128::from(random.next_u64()) * u128::from(most)) >> 64;
     Duration::from_nanos(drawn as u64)
 }
 

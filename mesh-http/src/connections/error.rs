@@ -8,7 +8,7 @@ use mesh_core::{
     policy::{Address, HttpProtocol},
 };
 
-use crate::body::{Body, BoxError};
+use crate::{Body, BoxError};
 
 /// A request that got no response.
 #[derive(Debug)]
@@ -37,6 +37,11 @@ pub enum SendErrorKind {
 }
 
 impl SendError {
+    /// What caused it.
+    pub fn into_source(self) -> BoxError {
+        self.source
+    }
+
     /// A request that never left.
     pub(super) fn unsent(
         kind: SendErrorKind,

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, header};
 use mesh_core::{
     cluster::{Cluster, PickArgs, PickError},
-    policy::{HostRewrite, RoutingPriority},
+    policy::{HostRewrite, Metadata, RoutingPriority},
 };
 
+use super::{Outlier, OutlierLayer};
 use crate::{
     Body, Error,
     call::{Call, Destination, Step, now},
     guard::Guard,
 };
+
+static NO_METADATA: Metadata = Metadata::EMPTY;
 
 /// Chooses among the endpoints of a cluster: the routed one, or one given by hand.
 #[derive(Clone, Debug)]
@@ -42,7 +45,7 @@ pub struct Balance<S> {
     inner: S,
 }
 
-super::step_layer!(BalanceLayer => Balance, |layer, inner| Balance {
+super::step_layer!(BalanceLayer => Balance over Outlier(OutlierLayer), |layer, inner| Balance {
     cluster: layer.cluster.clone(),
     inner,
 });
@@ -62,21 +65,25 @@ impl<S: Step> Step for Balance<S> {
         let priority = action.map_or(RoutingPriority::Default, |a| a.priority);
         let permit = cluster
             .state()
-            .try_request(&cluster.policy().circuit_breakers, priority)
+            .try_request(priority)
             .map_err(|overflow| {
                 Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
             })?;
-        let subset = destination.subset();
         let tried = call.tried.as_deref().unwrap_or_default();
         let pick = cluster
             .pick(&PickArgs {
                 now: if call.attempts == 0 { call.started } else { now() },
                 random: &*call.env.random,
-                metadata_match: &subset,
+                metadata_match: action.map_or(&NO_METADATA, |a| &a.metadata_match),
+                weighted_metadata_match: destination
+                    .target()
+                    .and_then(|t| t.weighted())
+                    .map_or(&NO_METADATA, |w| &w.metadata_match),
                 tried,
                 host_attempts: destination
                     .retry_policy()
                     .map_or(1, |p| p.host_selection_retry_max_attempts),
+                hash: None,
             })
             .map_err(|error| no_endpoint(&error, cluster))?;
         let endpoint = pick.endpoint().clone();

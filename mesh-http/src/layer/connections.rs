@@ -109,5 +109,5 @@ fn upstream_error(error: SendError, endpoint: &Endpoint, cluster: &Cluster) -> E
     }
     .with_sent(error.sent)
     .with_cluster(cluster.name().clone())
-    .with_source(error)
+    .with_source(error.into_source())
 }

@@ -50,7 +50,7 @@ pub use self::{
     route::{Route, RouteLayer},
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
-pub(crate) use self::{observe::Ending, outlier::Attempt, route::head};
+pub(crate) use self::{observe::Ending, outlier::Attempt, route::head, timeout::expired};
 
 use crate::{
     Body, BoxError, Error,
@@ -59,15 +59,11 @@ use crate::{
 
 /// Implements `tower_layer::Layer` for a layer whose service is a [`Step`], and `step`, which wraps
 /// a step without boxing.
+///
+/// A layer that needs another below it to be of use alone names it after `over`.
 macro_rules! step_layer {
     ($layer:ident => $step:ident, |$self:ident, $inner:ident| $make:expr) => {
-        impl $layer {
-            /// Wraps a step, without the boxed future of a tower service.
-            pub fn step<S>(&self, $inner: S) -> $step<S> {
-                let $self = self;
-                $make
-            }
-        }
+        $crate::layer::step_layer!(@step $layer => $step, |$self, $inner| $make);
 
         impl<S> tower_layer::Layer<S> for $layer {
             type Service = $crate::layer::Tower<$step<$crate::layer::Inner<S>>>;
@@ -77,6 +73,27 @@ macro_rules! step_layer {
                     self.step($crate::layer::Inner::new(inner)),
                     Default::default(),
                 )
+            }
+        }
+    };
+    ($layer:ident => $step:ident over $below:ident($below_layer:expr), |$self:ident, $inner:ident| $make:expr) => {
+        $crate::layer::step_layer!(@step $layer => $step, |$self, $inner| $make);
+
+        impl<S> tower_layer::Layer<S> for $layer {
+            type Service = $crate::layer::Tower<$step<$below<$crate::layer::Inner<S>>>>;
+
+            fn layer(&self, inner: S) -> Self::Service {
+                let below = $below_layer.step($crate::layer::Inner::new(inner));
+                $crate::layer::Tower::new(self.step(below), Default::default())
+            }
+        }
+    };
+    (@step $layer:ident => $step:ident, |$self:ident, $inner:ident| $make:expr) => {
+        impl $layer {
+            /// Wraps a step, without the boxed future of a tower service.
+            pub fn step<S>(&self, $inner: S) -> $step<S> {
+                let $self = self;
+                $make
             }
         }
     };

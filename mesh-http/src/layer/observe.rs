@@ -10,8 +10,7 @@ use mesh_core::{
 use tracing::{Instrument, field};
 
 use crate::{
-    Body, Context, Error,
-    body::BodyEnd,
+    Body, BodyEnd, Context, Error,
     call::{Call, DeadlineKind, Destination, Env, Step, now},
     guard::Guard,
 };
@@ -68,7 +67,7 @@ impl<S: Step> Step for Observe<S> {
 
 /// The deadline and trace context of the inbound request, if this call is made on its behalf.
 fn inherit(call: &mut Call) {
-    let Some(context) = Context::of(&call.request) else {
+    let Some(context) = Context::for_request(call.request.extensions()) else {
         return;
     };
     if let Some(at) = context.deadline() {
@@ -143,7 +142,7 @@ impl Drop for Ending {
         record.status = self.status;
         record.grpc_status = self.grpc_status;
         record.flag = self.flag;
-        record.cluster = self.destination.as_ref().map(|d| &***d.cluster());
+        record.cluster = self.destination.as_ref().map(|d| &**d.cluster());
         record.attempts = self.attempts;
         self.env.recorder.request_ended(&record);
     }

@@ -7,8 +7,7 @@ use http_body::Body as _;
 use mesh_core::{Failure, Outcome, cluster::Endpoint, is_grpc, telemetry::AttemptRecord};
 
 use crate::{
-    Body, Error,
-    body::BodyEnd,
+    Body, BodyEnd, Error,
     call::{Call, Destination, Env, Step, now},
     guard::Guard,
 };

@@ -9,13 +9,13 @@ use http::{
 };
 use mesh_core::{
     Flag, Mesh, SnapshotRef,
-    policy::{ClusterNotFoundCode, ForwardAction, HeaderMutation, HostRewrite, RouteAction},
-    routing::{self, RequestHead, Router},
+    policy::{ClusterNotFoundCode, ForwardAction, HostRewrite, RouteAction},
+    routing::{self, MutationLevels, RequestHead, Router},
 };
 
 use crate::{
     Body, Error,
-    call::{Call, Destination, Step, Target},
+    call::{Call, Destination, Step, Target, now},
     error::local_reply,
 };
 
@@ -56,13 +56,11 @@ impl<S: Step> Step for Route<S> {
             return Ok(response);
         }
         prepare(&target, &mut call.request)?;
-        let responds = has_response_mutation(&target).then(|| target.clone());
+        let responds = levels(&target).change_responses().then(|| target.clone());
         call.destination = Some(Destination::Routed(target));
         let mut response = self.inner.call(call).await?;
         if let Some(target) = responds {
-            for level in levels(&target) {
-                routing::mutate_response(response.headers_mut(), level);
-            }
+            levels(&target).mutate_response(response.headers_mut());
         }
         Ok(response)
     }
@@ -76,7 +74,7 @@ enum Found {
 /// The decision: listener, virtual host, route, cluster.
 fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Found, Error> {
     let (head, port) = head(request)?;
-    let (router_index, router) = snapshot.outbound_position(port).ok_or_else(|| {
+    let (router_index, router) = snapshot.outbound(port).ok_or_else(|| {
         Error::no_route(format!(
             "no listener for port {port} (asked for {}); known ports: {:?}",
             head.authority,
@@ -93,7 +91,7 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
     let action = match &route.action {
         RouteAction::Forward(action) => action,
         RouteAction::Redirect(redirect) => {
-            let location = routing::redirect_location(redirect, &route.matches, &head);
+            let location = routing::redirect_location(redirect, &route.matches.path, &head);
             let status = redirect
                 .response_code
                 .unwrap_or(StatusCode::MOVED_PERMANENTLY);
@@ -114,7 +112,7 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
     let Some(cluster) = snapshot.cluster_position(name) else {
         return Err(no_cluster(action, name, &route.origin));
     };
-    let weighted = choice.and_then(|c| c.weighted_index);
+    let weighted = choice.and_then(|c| c.weighted).map(|(index, _)| index);
     Ok(Found::Forward(Target {
         router: router_index,
         host,
@@ -225,42 +223,24 @@ fn reply_with(
     }
     let config = router.config();
     let host = &config.virtual_hosts[host];
-    let route = &host.routes[route].headers;
-    for level in routing::in_order(
-        [route, &host.headers, &config.headers],
-        config.most_specific_header_mutations_wins,
-    ) {
-        routing::mutate_response(response.headers_mut(), level);
-    }
+    let route = &host.routes[route];
+    MutationLevels::new(config, host, route, None).mutate_response(response.headers_mut());
     Ok(Found::Reply(response))
 }
 
 /// The header changes of a target, in the order they apply.
-fn levels(target: &Target) -> impl Iterator<Item = &HeaderMutation> {
-    let config = target.snapshot.routers()[target.router].config();
-    let weighted = target.weighted().map(|w| &w.headers);
-    let rest = [
-        &target.route().headers,
-        &target.virtual_host().headers,
-        &config.headers,
-    ];
-    let reversed = config.most_specific_header_mutations_wins;
-    let (first, last) = if reversed { (None, weighted) } else { (weighted, None) };
-    first
-        .into_iter()
-        .chain(routing::in_order(rest, reversed))
-        .chain(last)
-}
-
-fn has_response_mutation(target: &Target) -> bool {
-    levels(target).any(|l| !l.response_add.is_empty() || !l.response_remove.is_empty())
+fn levels(target: &Target) -> MutationLevels<'_> {
+    MutationLevels::new(
+        target.snapshot.routers()[target.router].config(),
+        target.virtual_host(),
+        target.route(),
+        target.weighted(),
+    )
 }
 
 /// Request header changes, then the host's rewrite, then the path's: Envoy's order.
 fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
-    for level in levels(target) {
-        routing::mutate_request(request.headers_mut(), level);
-    }
+    levels(target).mutate_request(request.headers_mut());
     let Some(action) = target.action() else {
         return Ok(());
     };
@@ -278,7 +258,7 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     }
     let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
     if let Some(rewrite) = &action.path_rewrite
-        && let Some(new) = routing::rewrite_path(rewrite, &target.route().matches, path)
+        && let Some(new) = routing::rewrite_path(&target.route().matches.path, rewrite, path)
     {
         let original = HeaderValue::from_str(path);
         let mut parts = request.uri().clone().into_parts();
@@ -298,11 +278,13 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
 }
 
 /// Envoy's fault filter: the delay, then the abort, each by a draw of its own.
-async fn inject(fault: &mesh_core::policy::Fault, call: &Call) -> Option<Response<Body>> {
+async fn inject(fault: &mesh_core::policy::Fault, call: &mut Call) -> Option<Response<Body>> {
     if let Some(delay) = &fault.delay
         && delay.percentage.contains(call.env.random.next_u64())
     {
-        tokio::time::sleep(delay.fixed_delay).await;
+        // Not past a deadline: the timeout below then answers at once.
+        let left = call.deadline.map(|d| d.at.saturating_duration_since(now()));
+        tokio::time::sleep(left.map_or(delay.fixed_delay, |l| l.min(delay.fixed_delay))).await;
     }
     let abort = fault.abort.as_ref()?;
     if !abort.percentage.contains(call.env.random.next_u64()) {

@@ -13,7 +13,7 @@ use mesh_core::{Failure, Flag};
 
 use crate::{
     Body, Error,
-    call::{Call, DeadlineKind, Step, now},
+    call::{Call, DeadlineKind, Step},
 };
 
 /// Limits the whole exchange: every try, and the response's body.
@@ -40,12 +40,12 @@ impl TimeoutLayer {
 #[derive(Debug)]
 pub struct Timeout<S> {
     fixed: Option<Duration>,
-    inner: AttemptTimeout<S>,
+    inner: S,
 }
 
-super::step_layer!(TimeoutLayer => Timeout, |layer, inner| Timeout {
+super::step_layer!(TimeoutLayer => Timeout over AttemptTimeout(AttemptTimeoutLayer), |layer, inner| Timeout {
     fixed: layer.fixed,
-    inner: AttemptTimeout { inner },
+    inner,
 });
 
 impl<S: Step> Step for Timeout<S> {
@@ -63,11 +63,11 @@ impl<S: Step> Step for Timeout<S> {
             call.limit(at, kind);
         }
         let deadline = call.deadline;
-        let response = self.inner.inner.call(call).await?;
-        Ok(match deadline {
-            Some(deadline) => response.map(|body| body.with_deadline(deadline)),
-            None => response,
-        })
+        let mut response = self.inner.call(call).await?;
+        if let Some(deadline) = deadline {
+            response.body_mut().set_deadline(deadline);
+        }
+        Ok(response)
     }
 }
 
@@ -96,7 +96,7 @@ impl<S: Step> Step for AttemptTimeout<S> {
         // The inner future is polled first, so a finished answer wins over the timer.
         let result = tokio::time::timeout_at(at.into(), self.inner.call(call)).await;
         result.unwrap_or_else(|_| {
-            let error = expired(kind, now().saturating_duration_since(call.started));
+            let error = expired(kind, at.saturating_duration_since(call.started));
             Err(match &call.destination {
                 Some(destination) => error.with_cluster(destination.cluster().name().clone()),
                 None => error,
@@ -110,7 +110,7 @@ pub(crate) fn expired(kind: Option<DeadlineKind>, after: Duration) -> Error {
     let what = kind.map_or("the per-try timeout", DeadlineKind::as_str);
     let error = Error::upstream(
         Failure::Timeout,
-        format!("upstream request timeout: no answer within {what} ({after:.1?} since the call)"),
+        format!("upstream request timeout: no answer within {what} ({after:?} after the call)"),
     );
     match kind {
         Some(DeadlineKind::MaxStreamDuration) => Error::new(

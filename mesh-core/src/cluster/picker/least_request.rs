@@ -68,17 +68,17 @@ mod tests {
 
     /// Draws that pick the given places of `len`, in order.
     #[derive(Debug)]
-    struct Places(Mutex<std::vec::IntoIter<u64>>, u64);
+    struct Places(Mutex<Vec<u64>>, u64);
 
     impl Places {
         fn new(places: &[u64], len: u64) -> Self {
-            Self(Mutex::new(places.to_vec().into_iter()), len)
+            Self(Mutex::new(places.iter().rev().copied().collect()), len)
         }
     }
 
     impl Random for Places {
         fn next_u64(&self) -> u64 {
-            let place = self.0.lock().unwrap().next().unwrap();
+            let place = self.0.lock().unwrap().pop().unwrap();
             (((u128::from(place) << 64) + (1 << 63)) / u128::from(self.1)) as u64
         }
     }
