@@ -41,7 +41,7 @@ fn cluster(lb_policy: LbPolicy, weighted: bool) -> Cluster {
 /// A request: breaker, pick, record, end.
 fn request(cluster: &Cluster, args: &PickArgs<'_>) {
     let permit = cluster.state().try_request(RoutingPriority::Default);
-    let pick = cluster.pick(args).unwrap();
+    let pick = cluster.pick(args).expect("an endpoint");
     cluster.record(pick.endpoint(), OK, args.now, args.random);
     drop((permit, pick));
 }

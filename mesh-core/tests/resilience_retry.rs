@@ -37,11 +37,16 @@ impl Case {
 fn response(name: &'static str, status: u16, headers: &[(&'static str, &str)]) -> Case {
     let headers: HeaderMap = headers
         .iter()
-        .map(|(k, v)| (HeaderName::from_static(k), v.parse().unwrap()))
+        .map(|(k, v)| {
+            (
+                HeaderName::from_static(k),
+                v.parse().expect("a header value"),
+            )
+        })
         .collect();
     Case {
         name,
-        outcome: Outcome::of_head(StatusCode::from_u16(status).unwrap(), &headers),
+        outcome: Outcome::of_head(StatusCode::from_u16(status).expect("a status"), &headers),
         headers: Some(headers),
         sent: true,
     }
