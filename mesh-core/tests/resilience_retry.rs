@@ -192,7 +192,7 @@ impl Bed {
     fn decide(&self, state: &mut RetryState, case: &Case) -> Decision {
         let context = RetryContext {
             policy: &self.policy,
-            cluster: self.cluster.state(),
+            cluster: Some(self.cluster.state()),
             priority: RoutingPriority::Default,
             wall_clock: at_1000,
             random: &self.random,
@@ -367,4 +367,19 @@ fn idempotent_methods_are_rfc_9110s() {
     ] {
         assert_eq!(is_idempotent(&method), expected, "{method}");
     }
+}
+
+#[test]
+fn without_a_cluster_nothing_is_counted() {
+    let bed = Bed::new(RetryPolicy::new(RetryOn::SERVER_ERROR, 1), 0);
+    let context = RetryContext {
+        policy: &bed.policy,
+        cluster: None,
+        priority: RoutingPriority::Default,
+        wall_clock: at_1000,
+        random: &bed.random,
+    };
+    let failed = response("503", 503, &[]);
+    let mut state = bed.state(&HeaderMap::new());
+    assert!(is_retry(state.decide(&context, &failed.result())));
 }
