@@ -276,3 +276,18 @@ fn a_registered_name_is_literal_where_a_rule_names_it() {
     );
     loaded.virtual_host(80, "example.com");
 }
+
+#[test]
+fn a_service_entrys_host_is_literal() {
+    let rule = document(
+        "VirtualService",
+        "default",
+        "a",
+        "hosts: [reviews]\nhttp: [{directResponse: {status: 200}}]",
+    );
+    let loaded = load(&format!("{}{rule}", service("default", "reviews", 8080)));
+    // The rule is about `reviews.default.svc.cluster.local`, which is another service.
+    let routes = loaded.routes(8080, "reviews");
+    assert_eq!(&*routes[0].name, "default");
+    loaded.virtual_host(80, "reviews.default.svc.cluster.local");
+}

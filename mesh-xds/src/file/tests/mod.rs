@@ -3,10 +3,13 @@
 mod clusters;
 mod discovery;
 mod fuzz;
+mod node;
+mod reader;
 mod routes;
 mod seeds;
 mod strictness;
 mod virtual_hosts;
+#[cfg(unix)]
 mod watching;
 
 use std::{

@@ -1,18 +1,16 @@
 //! Following real files, registrations and DNS.
 
 use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    os::unix::fs::symlink,
-    sync::Mutex,
-    time::{Duration, Instant},
+    collections::HashMap, net::SocketAddr, os::unix::fs::symlink, sync::Mutex, time::Duration,
 };
 
 use mesh_core::policy::{ClusterLoadAssignment, Metadata, Name};
+use tokio::time::Instant;
 
 use super::*;
 use crate::{
     Config, FileSource,
+    dns::{Resolve, ResolveFuture},
     file::{FileWatch, Publish, load::Loader},
 };
 
@@ -296,6 +294,56 @@ async fn a_registration_changes_its_service_only() {
             assignments.contains_key(name).then_some(())
         })
         .await;
+}
+
+/// Answers `a.com`, and no other name ever.
+#[derive(Debug)]
+struct OneName;
+
+impl Resolve for OneName {
+    fn resolve<'a>(&'a self, host: &'a str) -> ResolveFuture<'a> {
+        Box::pin(async move {
+            match host {
+                "a.com" => Ok(vec![[10, 0, 0, 7].into()]),
+                _ => std::future::pending().await,
+            }
+        })
+    }
+}
+
+fn dns(host: &str) -> String {
+    let spec = format!("hosts: [{host}]\nports: [{{number: 80}}]\nresolution: DNS");
+    document("ServiceEntry", "default", host, &spec)
+}
+
+#[tokio::test(start_paused = true)]
+async fn dns_endpoints_are_there_when_the_start_returns() {
+    let dir = TempDir::new();
+    dir.write("a.yaml", &dns("a.com"));
+    let start = Instant::now();
+    let (recorder, _watch) = follow(FileSource::new(&dir.0).with_resolver(OneName)).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let expected = (
+        "outbound|80||a.com".to_owned(),
+        vec!["10.0.0.7:80".to_owned()],
+    );
+    assert_eq!(recorder.with(|r| r.assigned.clone()), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_never_resolves_does_not_keep_the_start_for_long() {
+    let dir = TempDir::new();
+    dir.write("a.yaml", &dns("other.com"));
+    let start = Instant::now();
+    let (recorder, _watch) = follow(FileSource::new(&dir.0).with_resolver(OneName)).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+    assert!(recorder.with(|r| r.assigned.is_empty()));
+}
+
+#[test]
+fn a_pipe_is_no_source() {
+    let error = FileSource::new("/dev/null").load().unwrap_err();
+    assert!(error.to_string().contains("neither a file nor a directory"));
 }
 
 #[test]
