@@ -19,17 +19,23 @@
 
 pub mod cluster;
 mod flag;
+mod mesh;
 mod outcome;
 pub mod policy;
 mod random;
 pub mod resilience;
 pub mod routing;
+mod sharded;
 mod slot;
+mod snapshot;
 pub mod telemetry;
 
 pub use self::{
     flag::Flag,
+    mesh::{Mesh, PublishReport, SnapshotRef, Status, WeakMesh},
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},
     random::{Random, Seeded, mix},
+    sharded::{Sharded, thread_index},
     slot::Slot,
+    snapshot::{Config, ConfigError, DanglingRoute, PublishError, Snapshot},
 };

@@ -2,12 +2,22 @@
 //!
 //! mesh-http calls a [`Recorder`] once when a request starts, once per attempt and once when the
 //! request ends (its body read to the end, failed or dropped). Implementations for `metrics` and
-//! OpenTelemetry are in mesh-http; [`NoRecorder`] costs a virtual call that does nothing.
+//! OpenTelemetry are in mesh-http; [`Counters`] is built in, [`Fanout`] joins several, and
+//! [`NoRecorder`] costs a virtual call that does nothing.
+
+mod counters;
+mod fanout;
+mod kind;
 
 use std::{fmt::Debug, time::Duration};
 
 use http::Method;
 
+pub use self::{
+    counters::{AttemptCounts, Counters},
+    fanout::Fanout,
+    kind::OutcomeKind,
+};
 use crate::{Flag, Outcome, cluster::Cluster, cluster::Endpoint};
 
 /// Which side of a call reports.

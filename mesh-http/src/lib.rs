@@ -1,1 +1,35 @@
-//! tower and hyper layers of a service mesh inside a process.
+//! tower and hyper layers of a service mesh inside a process: HTTP client and server stacks.
+//!
+//! ```text
+//!  your code ─▶ Client ─▶ Observe ─▶ Route ─▶ Timeout ─▶ Retry ─▶ Balance ─▶ Outlier ─▶ Connections
+//!  network   ─▶ Listener / serve ─▶ ServerLayer ─▶ your service
+//! ```
+//!
+//! [`Client`] sends requests where a [`Mesh`](mesh_core::Mesh) says; [`layer`] holds its parts, each
+//! usable alone. [`server`] is the other side. Policy comes from mesh-core, and what fills it (files,
+//! DNS, in-process registration) from mesh-xds.
+
+mod body;
+mod call;
+mod client;
+mod connect;
+pub mod connections;
+pub mod context;
+mod error;
+mod guard;
+pub mod layer;
+mod replay;
+mod request;
+pub mod server;
+pub mod telemetry;
+pub mod trace_context;
+
+pub use self::{
+    body::{Body, BodyEnd, OnEnd},
+    call::{Call, Step},
+    client::{Client, ClientBuilder},
+    context::Context,
+    error::{BoxError, Error},
+    replay::Replay,
+    request::RequestBuilder,
+};

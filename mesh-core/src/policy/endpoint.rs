@@ -50,6 +50,9 @@ impl From<SocketAddr> for Address {
 pub struct Metadata(Option<Arc<BTreeMap<Name, Name>>>);
 
 impl Metadata {
+    /// No pairs.
+    pub const EMPTY: Self = Self(None);
+
     /// The value at `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.as_ref()?.get(key).map(AsRef::as_ref)

@@ -56,6 +56,31 @@ impl StringMatcher {
         self.ignore_case = true;
         self
     }
+
+    /// Whether `value` matches. Header values are bytes, so this is too.
+    pub fn is_match(&self, value: &[u8]) -> bool {
+        let same = |a: &[u8], b: &str| {
+            if self.ignore_case {
+                a.eq_ignore_ascii_case(b.as_bytes())
+            } else {
+                a == b.as_bytes()
+            }
+        };
+        match &self.kind {
+            StringMatch::Exact(exact) => same(value, exact),
+            StringMatch::Prefix(prefix) => {
+                value.get(..prefix.len()).is_some_and(|v| same(v, prefix))
+            }
+            StringMatch::Suffix(suffix) => value
+                .len()
+                .checked_sub(suffix.len())
+                .is_some_and(|at| same(&value[at..], suffix)),
+            StringMatch::Contains(part) => {
+                part.is_empty() || value.windows(part.len()).any(|v| same(v, part))
+            }
+            StringMatch::Regex(regex) => regex.is_match(value),
+        }
+    }
 }
 
 /// Which header a [`HeaderMatcher`] reads. Pseudo-headers are read from the request line;

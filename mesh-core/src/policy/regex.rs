@@ -2,6 +2,9 @@ use std::{fmt, sync::Arc};
 
 /// A regular expression that matches the **whole** value, as Envoy's `safe_regex` (RE2) does.
 ///
+/// Like Envoy's it works on bytes: `.` is any one byte but a newline, `\d` and `\w` are ASCII. Only a
+/// pattern that cannot be read so (`[é]`) works on characters.
+///
 /// Equality is equality of the source text. Compilation is bounded in size, and matching is linear
 /// in the input, so a hostile pattern or value costs no more than its length.
 ///
@@ -37,9 +40,14 @@ impl Regex {
     /// compiles to more than [`SIZE_LIMIT`](Self::SIZE_LIMIT) bytes.
     pub fn try_new(pattern: &str) -> Result<Self, RegexError> {
         let build = |text: &str| {
-            regex::bytes::RegexBuilder::new(text)
-                .size_limit(Self::SIZE_LIMIT)
-                .build()
+            let compile = |unicode| {
+                regex::bytes::RegexBuilder::new(text)
+                    .unicode(unicode)
+                    .size_limit(Self::SIZE_LIMIT)
+                    .build()
+            };
+            compile(false)
+                .or_else(|_| compile(true))
                 .map_err(|e| RegexError {
                     pattern: pattern.into(),
                     reason: match e {
@@ -141,6 +149,16 @@ mod tests {
     fn an_alternation_is_anchored_as_a_whole() {
         let r = Regex::try_new("a|b").unwrap();
         assert!(r.is_match(b"a") && r.is_match(b"b") && !r.is_match(b"ab"));
+    }
+
+    /// Envoy 1.40: `a.b` matches `a\xe9b` and not `aéb`, which `a..b` matches.
+    #[test]
+    fn a_dot_is_one_byte() {
+        let r = Regex::try_new("a.b").unwrap();
+        assert!(r.is_match(b"a\xe9b") && !r.is_match("aéb".as_bytes()));
+        assert!(Regex::try_new("a..b").unwrap().is_match("aéb".as_bytes()));
+        assert!(!Regex::try_new(r"\d").unwrap().is_match("٣".as_bytes()));
+        assert!(Regex::try_new("[é]").unwrap().is_match("é".as_bytes()));
     }
 
     #[test]

@@ -1,0 +1,455 @@
+//! The screen as a pure function of what there is to show: no terminal, no clock.
+//!
+//! At 80 x 24 everything fits but the pane and the table of instances together: an open pane then
+//! takes the table's place.
+
+use std::time::Duration;
+
+use crate::instance::Health;
+
+/// All that a screen shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    /// The file to edit.
+    pub(crate) edit: String,
+    /// The applied configuration.
+    pub(crate) version: u64,
+    /// Why the latest edit was not applied.
+    pub(crate) error: Option<String>,
+    /// Where requests for reviews go.
+    pub(crate) bars: Vec<Bar>,
+    /// Over the last seconds.
+    pub(crate) numbers: Numbers,
+    /// Every instance.
+    pub(crate) rows: Vec<Row>,
+    /// How the next instance is killed.
+    pub(crate) kill: Health,
+    /// A report, when asked for.
+    pub(crate) pane: Option<Pane>,
+}
+
+/// One version's share.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Bar {
+    pub(crate) version: String,
+    /// What the YAML says; `None` when the demo cannot tell.
+    pub(crate) configured: Option<f64>,
+    pub(crate) measured: f64,
+}
+
+/// What the generator measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Numbers {
+    pub(crate) rate: f64,
+    /// `None` before the first request ended.
+    pub(crate) success: Option<f64>,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    /// Since the start.
+    pub(crate) retries: u64,
+    /// Since the start.
+    pub(crate) ejections: u64,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    /// What its server does.
+    pub(crate) server: Health,
+    /// What the mesh thinks of it.
+    pub(crate) ejected: bool,
+    pub(crate) in_flight: u64,
+    pub(crate) rate: f64,
+}
+
+/// A report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pane {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+}
+
+/// How a piece of text looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Dim,
+    Bold,
+    Good,
+    Warn,
+    Bad,
+}
+
+/// Text of one tone.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) text: String,
+    pub(crate) tone: Tone,
+}
+
+/// One line of the screen.
+pub(crate) type Line = Vec<Span>;
+
+/// Lays the screen out: at most `height` lines of at most `width` characters.
+pub(crate) fn draw(view: &View, width: u16, height: u16) -> Vec<Line> {
+    let (width, height) = (usize::from(width), usize::from(height));
+    let mut lines = header(view);
+    lines.extend(view.bars.iter().map(|bar| share(bar, width)));
+    lines.push(Line::new());
+    lines.push(numbers(&view.numbers));
+    lines.push(Line::new());
+
+    let help = keys(view.kill);
+    let room = height.saturating_sub(lines.len() + 1);
+    let mut table = instances(&view.rows);
+    if let Some(pane) = &view.pane {
+        // Enough of the pane to be of use beside the table, or else alone.
+        if table.len() + 6 <= room {
+            table.push(Line::new());
+        } else {
+            table.clear();
+        }
+        table.extend(report(pane, width, room - table.len().min(room)));
+    }
+    table.truncate(room);
+    lines.extend(table);
+    lines.resize(height.saturating_sub(1), Line::new());
+    lines.push(help);
+    lines.truncate(height);
+    lines.into_iter().map(|line| fit(line, width)).collect()
+}
+
+fn header(view: &View) -> Vec<Line> {
+    let config = match &view.error {
+        None => vec![
+            span("config ", Tone::Dim),
+            span(format!("#{} loaded", view.version), Tone::Good),
+        ],
+        Some(error) => vec![
+            span("config ", Tone::Dim),
+            span(format!("#{} kept: ", view.version), Tone::Warn),
+            span(error.lines().next().unwrap_or_default(), Tone::Bad),
+        ],
+    };
+    vec![
+        vec![
+            span("mesh canary", Tone::Bold),
+            span(
+                "   you → productpage → details, reviews → ratings",
+                Tone::Dim,
+            ),
+        ],
+        vec![span("edit   ", Tone::Dim), span(&view.edit, Tone::Plain)],
+        config,
+        Line::new(),
+    ]
+}
+
+/// `v1 ███████████████████▋ │      89.6 % of 90.0 %`
+fn share(bar: &Bar, width: usize) -> Line {
+    let says = match bar.configured {
+        Some(share) => format!("{:5.1} % in the YAML", share * 100.0),
+        None => "   ?  in the YAML".to_owned(),
+    };
+    let label = format!("{:<3} ", bar.version);
+    let right = format!(" {:5.1} %  ", bar.measured * 100.0);
+    let room = width
+        .saturating_sub(label.chars().count() + right.chars().count() + says.chars().count())
+        .max(1);
+    vec![
+        span(label, Tone::Bold),
+        span(cells(bar, room), Tone::Good),
+        span(right, Tone::Bold),
+        span(says, Tone::Dim),
+    ]
+}
+
+/// The measured share in eighths of a cell, and a mark where the configured one ends.
+fn cells(bar: &Bar, room: usize) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (bar.measured.clamp(0.0, 1.0) * room as f64 * 8.0).round() as usize;
+    let mark = bar
+        .configured
+        .map(|share| ((share * room as f64).round() as usize).min(room.saturating_sub(1)));
+    (0..room)
+        .map(|cell| match eighths.saturating_sub(cell * 8) {
+            0 if mark == Some(cell) => '│',
+            part @ 0..8 => EIGHTHS[part],
+            _ => '█',
+        })
+        .collect()
+}
+
+fn numbers(numbers: &Numbers) -> Line {
+    let success = match numbers.success {
+        Some(share) if share >= 1.0 => span("100 %", Tone::Good),
+        // Never rounded up to 100.
+        Some(share) => span(
+            format!("{:.2} %", (share * 10_000.0).floor() / 100.0),
+            Tone::Bad,
+        ),
+        None => span("-", Tone::Dim),
+    };
+    let ms = |d: Duration| format!("{:.1} ms  ", d.as_secs_f64() * 1000.0);
+    vec![
+        span(
+            format!("{:.0} requests/s  success ", numbers.rate),
+            Tone::Plain,
+        ),
+        success,
+        span("  p50 ", Tone::Plain),
+        span(ms(numbers.p50), Tone::Plain),
+        span("p99 ", Tone::Plain),
+        span(ms(numbers.p99), Tone::Plain),
+        span(format!("retries {}  ", numbers.retries), Tone::Plain),
+        span(format!("ejections {}", numbers.ejections), Tone::Plain),
+    ]
+}
+
+fn instances(rows: &[Row]) -> Vec<Line> {
+    let head = format!(
+        "{:<3} {:<14} {:<17} {:<12} {:<9} {:>9} {:>8}",
+        "key", "instance", "address", "its server", "the mesh", "in flight", "tries/s"
+    );
+    let mut lines = vec![vec![span(head, Tone::Dim)]];
+    for (i, row) in rows.iter().enumerate() {
+        let server = match row.server {
+            Health::Up => span(format!("{:<12} ", "answers"), Tone::Plain),
+            dead => span(format!("{:<12} ", dead.as_str()), Tone::Bad),
+        };
+        let mesh = match row.ejected {
+            false => span(format!("{:<9} ", "healthy"), Tone::Good),
+            true => span(format!("{:<9} ", "ejected"), Tone::Warn),
+        };
+        let name = format!("{:<3} {:<14} {:<17} ", i + 1, row.name, row.address);
+        let load = format!("{:>9} {:>8.1}", row.in_flight, row.rate);
+        lines.push(vec![
+            span(name, Tone::Plain),
+            server,
+            mesh,
+            span(load, Tone::Plain),
+        ]);
+    }
+    lines
+}
+
+fn report(pane: &Pane, width: usize, room: usize) -> Vec<Line> {
+    let mut lines = vec![vec![span(&pane.title, Tone::Bold)]];
+    for text in &pane.lines {
+        let chars: Vec<char> = text.chars().collect();
+        if chars.is_empty() {
+            lines.push(Line::new());
+        }
+        for part in chars.chunks(width.max(1)) {
+            lines.push(vec![span(part.iter().collect::<String>(), Tone::Plain)]);
+        }
+    }
+    let hidden = lines.len().saturating_sub(room);
+    if hidden > 0 && room > 0 {
+        lines.truncate(room - 1);
+        let more = format!("… {} more lines: a taller terminal shows them", hidden + 1);
+        lines.push(vec![span(more, Tone::Dim)]);
+    }
+    lines
+}
+
+fn keys(kill: Health) -> Line {
+    let mut line = Line::new();
+    let next = format!("k next kill: {}", kill.as_str());
+    for text in [
+        "1-9 kill/revive",
+        &next,
+        "h as jason",
+        "e explain it",
+        "q quit",
+    ] {
+        let (key, rest) = text.split_once(' ').unwrap_or((text, ""));
+        line.push(span(key, Tone::Bold));
+        line.push(span(format!(" {rest}   "), Tone::Dim));
+    }
+    line
+}
+
+/// Cuts a line to `width` characters.
+fn fit(line: Line, width: usize) -> Line {
+    let mut left = width;
+    line.into_iter()
+        .map(|Span { text, tone }| {
+            // A control character in somebody's file must not reach the terminal.
+            let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+            let text: String = shown.take(left).collect();
+            left -= text.chars().count();
+            Span { text, tone }
+        })
+        .collect()
+}
+
+fn span(text: impl Into<String>, tone: Tone) -> Span {
+    Span {
+        text: text.into(),
+        tone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> View {
+        let bar = |version: &str, configured, measured| Bar {
+            version: version.into(),
+            configured,
+            measured,
+        };
+        let row = |name: &str| Row {
+            name: name.into(),
+            address: "127.0.0.1:40001".into(),
+            server: Health::Up,
+            ejected: false,
+            in_flight: 2,
+            rate: 91.5,
+        };
+        View {
+            edit: "examples/canary/mesh/reviews.yaml".into(),
+            version: 3,
+            bars: vec![
+                bar("v1", Some(0.9), 0.75),
+                bar("v2", Some(0.1), 0.25),
+                bar("v3", None, 0.0),
+            ],
+            numbers: Numbers {
+                rate: 200.0,
+                success: Some(0.99999),
+                p50: Duration::from_micros(1234),
+                p99: Duration::from_millis(15),
+                retries: 7,
+                ejections: 1,
+            },
+            rows: (1..=9).map(|i| row(&format!("reviews-v1-{i}"))).collect(),
+            ..View::default()
+        }
+    }
+
+    fn text(view: &View, width: u16, height: u16) -> Vec<String> {
+        let lines = draw(view, width, height);
+        let text = |line: Line| line.into_iter().map(|s| s.text).collect::<String>();
+        lines.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn everything_fits_a_small_terminal() {
+        let lines = text(&view(), 80, 24);
+        assert_eq!(lines.len(), 24);
+        assert!(lines.iter().all(|l| l.chars().count() <= 80));
+        assert!(lines[1].ends_with("examples/canary/mesh/reviews.yaml"));
+        assert_eq!(lines[2], "config #3 loaded");
+        assert!(lines[8].contains("retries 7  ejections 1"), "{}", lines[8]);
+        assert!(lines.iter().any(|l| l.starts_with("9   reviews-v1-9")));
+        assert!(lines[23].trim_end().ends_with("q quit"), "{}", lines[23]);
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share_and_marks_the_configured_one() {
+        let lines = text(&view(), 80, 24);
+        let full = |line: &str| line.chars().filter(|c| *c == '█').count();
+        let room = 80 - 4 - 10 - 19;
+        assert_eq!(full(&lines[4]), room * 3 / 4);
+        assert_eq!(full(&lines[5]), room / 4);
+        let mark = lines[4].chars().position(|c| c == '│').unwrap();
+        assert_eq!(mark, 4 + (room as f64 * 0.9).round() as usize);
+        assert!(!lines[5].contains('│'), "the bar covers its own mark");
+        assert!(
+            lines[4].ends_with(" 75.0 %   90.0 % in the YAML"),
+            "{}",
+            lines[4]
+        );
+        assert!(lines[6].ends_with("?  in the YAML"));
+    }
+
+    #[test]
+    fn almost_all_is_not_all() {
+        let of = |success| {
+            let numbers = Numbers {
+                success,
+                ..Numbers::default()
+            };
+            super::numbers(&numbers)[1].clone()
+        };
+        assert_eq!(of(Some(0.99999)), span("99.99 %", Tone::Bad));
+        assert_eq!(of(Some(1.0)), span("100 %", Tone::Good));
+        assert_eq!(of(None), span("-", Tone::Dim));
+    }
+
+    #[test]
+    fn a_broken_edit_shows_the_first_problem_and_the_version_in_force() {
+        let mut view = view();
+        view.error = Some("reviews.yaml:20: spec.http[1].rout: unknown field\nmore".into());
+        let line = &text(&view, 80, 24)[2];
+        assert_eq!(
+            line,
+            "config #3 kept: reviews.yaml:20: spec.http[1].rout: unknown field"
+        );
+    }
+
+    #[test]
+    fn what_the_mesh_thinks_and_what_the_server_does_are_told_apart() {
+        let mut view = view();
+        view.rows[1].server = Health::Refuses;
+        view.rows[2].server = Health::Answers503;
+        view.rows[2].ejected = true;
+        let lines = text(&view, 80, 24);
+        let row = |n: usize| {
+            lines
+                .iter()
+                .find(|l| l.starts_with(&format!("{n}  ")))
+                .unwrap()
+        };
+        assert!(row(1).contains("answers      healthy"), "{}", row(1));
+        assert!(row(2).contains("refuses      healthy"), "{}", row(2));
+        assert!(row(3).contains("answers 503  ejected"), "{}", row(3));
+    }
+
+    #[test]
+    fn the_pane_stands_beside_the_table_or_in_its_place() {
+        let mut view = view();
+        let lines = (0..30).map(|i| format!("step {i}")).collect();
+        view.pane = Some(Pane {
+            title: "explain".into(),
+            lines,
+        });
+        let small = text(&view, 80, 24);
+        assert!(!small.iter().any(|l| l.contains("reviews-v1-1")));
+        assert!(small.contains(&"explain".to_owned()));
+        assert!(
+            small.iter().any(|l| l.starts_with("… 19 more lines")),
+            "{small:#?}"
+        );
+        let tall = text(&view, 80, 60);
+        assert!(tall.iter().any(|l| l.contains("reviews-v1-1")));
+        assert!(tall.contains(&"step 29".to_owned()));
+    }
+
+    #[test]
+    fn no_size_panics_and_no_control_character_passes() {
+        let mut view = view();
+        view.error = Some("a\x1b[2Jb".into());
+        view.pane = Some(Pane {
+            title: "t".into(),
+            lines: vec!["x".repeat(200), String::new()],
+        });
+        for width in 0..90 {
+            for height in 0..40 {
+                let lines = text(&view, width, height);
+                assert!(lines.len() <= usize::from(height));
+                assert!(
+                    lines
+                        .iter()
+                        .all(|l| l.chars().count() <= usize::from(width))
+                );
+                assert!(!lines.iter().any(|l| l.chars().any(char::is_control)));
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The files, as a running mesh would read them.
+
+use std::{path::PathBuf, str::FromStr};
+
+/// Which files, and whose view of them.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Source {
+    /// A directory (or one file) of Istio YAML.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: PathBuf,
+    /// The namespace of the calling workload, and of documents that name none.
+    #[arg(long, value_name = "NS", default_value = "default")]
+    pub(crate) namespace: String,
+    /// A service that no file describes, as a Kubernetes Service would; with addresses, its
+    /// endpoints. May be repeated: every one adds an endpoint.
+    #[arg(long = "service", value_name = "HOST:PORT[=IP:PORT[,label=value]...]")]
+    pub(crate) services: Vec<Service>,
+}
+
+/// A value of `--service`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Service {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) endpoint: Option<(std::net::SocketAddr, Vec<(String, String)>)>,
+}
+
+impl FromStr for Service {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (service, endpoint) = match text.split_once('=') {
+            Some((service, endpoint)) => (service, Some(endpoint)),
+            None => (text, None),
+        };
+        let (host, port) = service.rsplit_once(':').ok_or("HOST:PORT is missing")?;
+        let port = port.parse().map_err(|e| format!("port `{port}`: {e}"))?;
+        let endpoint = endpoint.map(|text| {
+            let mut parts = text.split(',');
+            let address = parts.next().unwrap_or_default();
+            let address = address.parse().map_err(|e| format!("address `{address}`: {e}"))?;
+            let label = |text: &str| {
+                let pair = text.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
+                pair.ok_or_else(|| format!("label `{text}`: not of the form key=value"))
+            };
+            let labels: Result<_, String> = parts.map(label).collect();
+            Ok::<_, String>((address, labels?))
+        });
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            endpoint: endpoint.transpose()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_read_or_refused() {
+        let bare: Service = "reviews:9080".parse().unwrap();
+        assert_eq!((&*bare.host, bare.port, bare.endpoint), ("reviews", 9080, None));
+        let full: Service = "a.b:1=127.0.0.1:2,version=v1,x=".parse().unwrap();
+        let (address, labels) = full.endpoint.unwrap();
+        assert_eq!(address.to_string(), "127.0.0.1:2");
+        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        assert_eq!(labels, [pair("version", "v1"), pair("x", "")]);
+        for wrong in ["reviews", "reviews:x", "a:1=b", "a:1=127.0.0.1:2,label"] {
+            assert!(wrong.parse::<Service>().is_err(), "{wrong}");
+        }
+    }
+}

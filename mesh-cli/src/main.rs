@@ -1,0 +1,67 @@
+//! `mesh`: what configuration does, without running anything.
+//!
+//! - `mesh explain` tells where a request would go, rule by rule, with the line of each
+//! - `mesh check` tells what is wrong with a directory of files
+//!
+//! Both read files exactly as a running mesh does; neither opens a connection.
+
+mod check;
+mod explain;
+mod files;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  the files are right (check), the request has a route and a cluster (explain)
+  1  the files have errors, or the request would be turned away by the mesh
+  2  wrong use of this command";
+
+/// Explains and checks mesh configuration offline.
+#[derive(Debug, Parser)]
+#[command(name = "mesh", version, after_help = AFTER_HELP)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Where a request would go: every rule tried, weights and the roll, cluster and endpoints.
+    Explain(explain::Args),
+    /// What is wrong in a directory of Istio YAML: errors, and what has no effect.
+    Check(check::Args),
+}
+
+/// How the answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object.
+    Json,
+}
+
+/// The whole outcome of a command.
+#[derive(Debug)]
+struct Answer {
+    text: String,
+    /// Whether there is nothing to complain about.
+    ok: bool,
+}
+
+fn main() -> ExitCode {
+    let answer = match Args::parse().command {
+        Command::Explain(args) => explain::run(&args),
+        Command::Check(args) => check::run(&args),
+    };
+    print!("{}", answer.text);
+    if answer.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,270 @@
+//! One endpoint's stable handle: what is true of an address for as long as it stays.
+//!
+//! Weight, labels, locality and priority belong to an assignment and may change at any time; they
+//! live in the [endpoint set](super::endpoint_set). The handle holds what must survive that: the
+//! in-flight count, health, and the adapter's connections.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use http::StatusCode;
+
+use super::outlier::EjectionType;
+use crate::{
+    Failure, Outcome, Slot,
+    policy::{Address, Name},
+};
+
+/// An endpoint's runtime, keyed by cluster name and address.
+#[derive(Debug)]
+pub struct Endpoint {
+    hot: Hot,
+    address: Address,
+    hostname: Name,
+    slot: Slot,
+}
+
+/// All that a pick or a record reads or writes, in one cache line that no other endpoint shares.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Hot {
+    in_flight: AtomicU32,
+    /// 0 while the endpoint may be picked.
+    flags: AtomicU32,
+    /// By [`EjectionType`].
+    consecutive: [AtomicU32; EjectionType::COUNT],
+    last_failure: AtomicU32,
+}
+
+const EJECTED: u32 = 1;
+const REPORTED_UNHEALTHY: u32 = 2;
+
+impl Endpoint {
+    /// An available endpoint without history. Clusters make their own; this is for adapters' tests.
+    pub fn new(address: impl Into<Address>) -> Self {
+        Self {
+            hot: Hot::default(),
+            address: address.into(),
+            hostname: Arc::from(""),
+            slot: Slot::default(),
+        }
+    }
+
+    /// With a DNS name.
+    #[must_use]
+    pub fn with_hostname(mut self, hostname: impl Into<Name>) -> Self {
+        self.hostname = hostname.into();
+        self
+    }
+
+    /// A handle without connections or requests that takes over this one's health.
+    pub(super) fn renewed(&self, hostname: Name) -> Self {
+        let copy = |n: &AtomicU32| AtomicU32::new(n.load(Ordering::Relaxed));
+        Self {
+            hot: Hot {
+                in_flight: AtomicU32::new(0),
+                flags: copy(&self.hot.flags),
+                consecutive: self.hot.consecutive.each_ref().map(copy),
+                last_failure: copy(&self.hot.last_failure),
+            },
+            address: self.address.clone(),
+            hostname,
+            slot: Slot::default(),
+        }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Its DNS name; may be empty.
+    pub fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    /// Requests under way.
+    pub fn in_flight(&self) -> u32 {
+        self.hot.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is neither ejected nor reported unhealthy.
+    pub fn is_available(&self) -> bool {
+        self.hot.flags.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether outlier detection took it out.
+    pub fn is_ejected(&self) -> bool {
+        self.hot.flags.load(Ordering::Relaxed) & EJECTED != 0
+    }
+
+    /// The latest outcome that counted as a server error.
+    pub fn last_failure(&self) -> Option<Outcome> {
+        decode(self.hot.last_failure.load(Ordering::Relaxed))
+    }
+
+    /// The adapter's own state: connections.
+    pub const fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    pub(super) fn note_failure(&self, outcome: Outcome) {
+        let code = encode(outcome);
+        self.hot.last_failure.store(code, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_ejected(&self, ejected: bool) {
+        self.set_flag(EJECTED, ejected);
+    }
+
+    pub(super) fn set_reported_unhealthy(&self, unhealthy: bool) {
+        self.set_flag(REPORTED_UNHEALTHY, unhealthy);
+    }
+
+    fn set_flag(&self, flag: u32, on: bool) {
+        if on {
+            self.hot.flags.fetch_or(flag, Ordering::Relaxed);
+        } else {
+            self.hot.flags.fetch_and(!flag, Ordering::Relaxed);
+        }
+    }
+
+    /// One more error in a row; whether that makes exactly `threshold`.
+    pub(super) fn count_error(&self, kind: EjectionType, threshold: u32) -> bool {
+        let before = self.hot.consecutive[kind as usize].fetch_add(1, Ordering::Relaxed);
+        before.wrapping_add(1) == threshold
+    }
+
+    /// Ends a row of errors. Only reads when there is none.
+    pub(super) fn clear_errors(&self, kind: EjectionType) {
+        let counter = &self.hot.consecutive[kind as usize];
+        if counter.load(Ordering::Relaxed) != 0 {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts one request at an endpoint from the pick, so that concurrent picks see it, until it is
+/// dropped.
+#[derive(Debug)]
+pub struct InFlight(Arc<Endpoint>);
+
+impl InFlight {
+    /// Starts counting.
+    pub fn new(endpoint: Arc<Endpoint>) -> Self {
+        endpoint.hot.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(endpoint)
+    }
+}
+
+impl Deref for InFlight {
+    type Target = Arc<Endpoint>;
+
+    fn deref(&self) -> &Arc<Endpoint> {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.hot.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+const FAILURES: [Failure; 7] = [
+    Failure::Connect,
+    Failure::ConnectTimeout,
+    Failure::Timeout,
+    Failure::Disconnect,
+    Failure::Reset,
+    Failure::RefusedStream,
+    Failure::Protocol,
+];
+
+const RESPONSE: u32 = 1 << 31;
+const HAS_GRPC_STATUS: u32 = 1 << 30;
+
+/// An outcome in one atomic: 0 is none, a response has its status below its gRPC status, a failure
+/// is its place in [`FAILURES`] plus 1.
+fn encode(outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Response {
+            status,
+            grpc_status,
+        } => {
+            let grpc = grpc_status.map_or(0, |code| HAS_GRPC_STATUS | u32::from(code) << 16);
+            RESPONSE | grpc | u32::from(status.as_u16())
+        }
+        Outcome::Failure(failure) => FAILURES
+            .iter()
+            .zip(1..)
+            .find_map(|(known, code)| (*known == failure).then_some(code))
+            .unwrap_or(0),
+    }
+}
+
+fn decode(code: u32) -> Option<Outcome> {
+    if code & RESPONSE == 0 {
+        let place = usize::try_from(code).ok()?.checked_sub(1)?;
+        return FAILURES.get(place).copied().map(Outcome::Failure);
+    }
+    let [status_low, status_high, grpc, _] = code.to_le_bytes();
+    Some(Outcome::Response {
+        status: StatusCode::from_u16(u16::from_le_bytes([status_low, status_high])).ok()?,
+        grpc_status: (code & HAS_GRPC_STATUS != 0).then_some(grpc),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn every_outcome_survives_its_encoding() {
+        assert_eq!(decode(0), None);
+        for failure in FAILURES {
+            let outcome = Outcome::Failure(failure);
+            assert_eq!(decode(encode(outcome)), Some(outcome));
+        }
+        for status in [100, 200, 503, 999] {
+            for grpc_status in [None, Some(0), Some(14), Some(255)] {
+                let status = StatusCode::from_u16(status).unwrap();
+                let outcome = Outcome::Response {
+                    status,
+                    grpc_status,
+                };
+                assert_eq!(decode(encode(outcome)), Some(outcome));
+            }
+        }
+    }
+
+    #[test]
+    fn a_renewed_handle_keeps_health_and_loses_load() {
+        let old = Arc::new(Endpoint::new(SocketAddr::from(([10, 0, 0, 1], 80))));
+        let _request = InFlight::new(old.clone());
+        old.set_ejected(true);
+        old.note_failure(Outcome::Failure(Failure::Reset));
+        assert!(!old.count_error(EjectionType::Consecutive5xx, 2));
+
+        let new = old.renewed("reviews".into());
+        assert!(new.is_ejected() && !new.is_available());
+        assert_eq!(new.last_failure(), Some(Outcome::Failure(Failure::Reset)));
+        assert!(new.count_error(EjectionType::Consecutive5xx, 2));
+        assert_eq!(
+            (new.in_flight(), old.in_flight(), new.hostname()),
+            (0, 1, "reviews")
+        );
+    }
+
+    #[test]
+    fn hot_state_fills_its_own_cache_line() {
+        assert_eq!((size_of::<Hot>(), align_of::<Endpoint>()), (64, 64));
+    }
+}

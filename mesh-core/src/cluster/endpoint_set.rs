@@ -1,0 +1,275 @@
+//! A cluster's endpoints at one moment, ready to be picked from. Immutable.
+//!
+//! Every subset (and the whole cluster) is a [`Group`]: its priorities' endpoints sorted by health,
+//! the priorities' loads, and a picker for each list. Lists hold row numbers, so that building and
+//! dropping a set touches no endpoint's reference count.
+
+use std::sync::Arc;
+
+use super::{
+    endpoint::Endpoint,
+    members::{Members, Named},
+    picker::{Hosts, Picker},
+    priority::{Level, Loads, Source},
+};
+use crate::{
+    Outcome, Random,
+    policy::{self, HealthStatus, LbPolicy},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct EndpointSet {
+    pub(super) members: Arc<Members>,
+    /// The ejections it was built from.
+    pub(super) version: u64,
+    /// How many of its endpoints were ejected then.
+    pub(super) ejected: usize,
+    whole: Group,
+    /// By the members' places.
+    subsets: Box<[Group]>,
+    default_subset: Option<Group>,
+}
+
+impl EndpointSet {
+    /// The set of `members` as healthy as their flags say; balancers go on where those of `previous`
+    /// were.
+    pub(super) fn new(
+        cluster: &policy::Cluster,
+        members: Arc<Members>,
+        version: u64,
+        previous: Option<&Self>,
+    ) -> Self {
+        let group = |rows: &mut dyn Iterator<Item = u32>, previous| {
+            Group::new(cluster, &members, rows, previous)
+        };
+        let whole = group(
+            &mut (0..).take(members.len()),
+            previous.map(|set| &set.whole),
+        );
+        let subsets = members
+            .subsets()
+            .map(|subset| {
+                let previous = previous.and_then(|set| {
+                    let place = set.members.find_subset(subset)?;
+                    set.subsets.get(place)
+                });
+                group(&mut subset.rows.iter().copied(), previous)
+            })
+            .collect();
+        let default_subset = members.default_subset().map(|rows| {
+            let previous = previous.and_then(|set| set.default_subset.as_ref());
+            group(&mut rows.iter().copied(), previous)
+        });
+        Self {
+            ejected: whole.census.ejected,
+            whole,
+            subsets,
+            default_subset,
+            version,
+            members,
+        }
+    }
+
+    pub(super) fn group(&self, named: Named) -> &Group {
+        match named {
+            Named::All => &self.whole,
+            Named::Subset(place) => &self.subsets[place],
+            // The members name a default subset only when they have one.
+            Named::DefaultSubset => self.default_subset.as_ref().unwrap_or(&self.whole),
+        }
+    }
+}
+
+/// Endpoints that are interchangeable for a request.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// By priority, empty ones left out.
+    levels: Box<[Lists]>,
+    loads: Loads,
+    may_panic: bool,
+    pub(super) census: Census,
+}
+
+/// How a group is, for [`PickError`](super::PickError).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    pub(super) total: usize,
+    pub(super) ejected: usize,
+    pub(super) unhealthy: usize,
+    pub(super) last_failure: Option<Outcome>,
+}
+
+/// One priority's endpoints.
+#[derive(Debug)]
+struct Lists {
+    all: Arc<List>,
+    /// Is `all` while nothing is wrong.
+    healthy: Arc<List>,
+    degraded: Arc<List>,
+}
+
+#[derive(Debug)]
+struct List {
+    rows: Box<[u32]>,
+    picker: Picker,
+}
+
+impl Group {
+    fn new(
+        cluster: &policy::Cluster,
+        members: &Members,
+        rows: &mut dyn Iterator<Item = u32>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let mut census = Census::default();
+        let mut levels = Vec::new();
+        let mut sizes = Vec::new();
+        let mut rows = rows.peekable();
+        while let Some(first) = rows.peek() {
+            let priority = members.priority(*first);
+            let previous = previous.and_then(|group| group.levels.get(levels.len()));
+            let mut sorted = Sorted::default();
+            while let Some(row) = rows.next_if(|row| members.priority(*row) == priority) {
+                sorted.add(members, row, &mut census);
+            }
+            sizes.push(sorted.level());
+            levels.push(sorted.lists(&cluster.lb_policy, members, previous));
+        }
+        Self {
+            loads: Loads::new(
+                &sizes,
+                cluster.healthy_panic_threshold,
+                cluster.overprovisioning_factor,
+            ),
+            levels: levels.into(),
+            may_panic: cluster.healthy_panic_threshold.get() > 0,
+            census,
+        }
+    }
+
+    /// An endpoint, and whether panic ignored its health. `None` when no endpoint may be used.
+    pub(super) fn pick<'a>(
+        &self,
+        members: &'a Members,
+        random: &dyn Random,
+    ) -> Option<(&'a Arc<Endpoint>, bool)> {
+        let (level, source) = self.loads.choose(|| random.next_u64())?;
+        let list = self.levels[level].list(source);
+        if list.rows.is_empty() {
+            return None;
+        }
+        let hosts = Hosts {
+            rows: &list.rows,
+            endpoints: &members.endpoints,
+            weights: &members.weights,
+        };
+        let at = list.picker.pick(hosts, random);
+        let endpoint = &members.endpoints[list.rows[at] as usize];
+        let panic = source == Source::All;
+        if panic || endpoint.is_available() {
+            return Some((endpoint, panic));
+        }
+        self.pick_around(members, list, at)
+    }
+
+    /// For the moment between an ejection and the set that knows of it: the next available endpoint
+    /// of the list, else any. If there is none, that set will be in panic.
+    #[cold]
+    fn pick_around<'a>(
+        &self,
+        members: &'a Members,
+        list: &List,
+        at: usize,
+    ) -> Option<(&'a Arc<Endpoint>, bool)> {
+        let (before, after) = list.rows.split_at(at);
+        let others = self
+            .levels
+            .iter()
+            .flat_map(|lists| lists.healthy.rows.iter().chain(&lists.degraded.rows));
+        after
+            .iter()
+            .chain(before)
+            .chain(others)
+            .map(|row| &members.endpoints[*row as usize])
+            .find(|endpoint| endpoint.is_available())
+            .map(|endpoint| (endpoint, false))
+            .or_else(|| {
+                self.may_panic
+                    .then(|| (&members.endpoints[list.rows[at] as usize], true))
+            })
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
+        self.levels.iter().flat_map(|l| l.all.rows.iter().copied())
+    }
+
+    pub(super) fn is_panicking(&self) -> bool {
+        self.loads.is_panicking()
+    }
+}
+
+impl Lists {
+    fn list(&self, source: Source) -> &Arc<List> {
+        match source {
+            Source::Healthy => &self.healthy,
+            Source::Degraded => &self.degraded,
+            Source::All => &self.all,
+        }
+    }
+}
+
+/// One priority's rows by health.
+#[derive(Default)]
+struct Sorted {
+    all: Vec<u32>,
+    healthy: Vec<u32>,
+    degraded: Vec<u32>,
+}
+
+impl Sorted {
+    fn add(&mut self, members: &Members, row: u32, census: &mut Census) {
+        let endpoint = &members.endpoints[row as usize];
+        census.total += 1;
+        self.all.push(row);
+        if endpoint.is_ejected() {
+            census.ejected += 1;
+            census.last_failure = endpoint.last_failure().or(census.last_failure);
+        } else if !endpoint.is_available() {
+            census.unhealthy += 1;
+        } else if members.health_status(row) == HealthStatus::Degraded {
+            self.degraded.push(row);
+        } else {
+            self.healthy.push(row);
+        }
+    }
+
+    fn level(&self) -> Level {
+        Level {
+            hosts: self.all.len(),
+            healthy: self.healthy.len(),
+            degraded: self.degraded.len(),
+        }
+    }
+
+    fn lists(self, policy: &LbPolicy, members: &Members, previous: Option<&Lists>) -> Lists {
+        let list = |rows: Vec<u32>, previous: Option<&Arc<List>>| {
+            let weights = rows.iter().map(|row| members.weights[*row as usize]);
+            Arc::new(List {
+                picker: Picker::new(policy, weights, previous.map(|list| &list.picker)),
+                rows: rows.into(),
+            })
+        };
+        let all_healthy = self.healthy.len() == self.all.len();
+        let all = list(self.all, previous.map(|lists| &lists.all));
+        Lists {
+            healthy: if all_healthy {
+                all.clone()
+            } else {
+                list(self.healthy, previous.map(|lists| &lists.healthy))
+            },
+            degraded: list(self.degraded, previous.map(|lists| &lists.degraded)),
+            all,
+        }
+    }
+}

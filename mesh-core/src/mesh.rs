@@ -1,0 +1,253 @@
+//! The meeting point: sources publish into a [`Mesh`], clients and servers read from it.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    fmt,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::{
+    policy::ClusterLoadAssignment,
+    snapshot::{Config, DanglingRoute, PublishError, Snapshot},
+};
+
+/// A mesh as one process sees it. A handle: clones share everything.
+///
+/// ```
+/// use mesh_core::{Config, Mesh, policy::*};
+///
+/// let mesh = Mesh::new();
+/// let report = mesh.publish(
+///     Config::default()
+///         .routing(RouteConfiguration::new(
+///             "all",
+///             vec![VirtualHost::new(
+///                 ["reviews"],
+///                 vec![Route::split(RouteMatch::any(), [("reviews-v1", 90), ("reviews-v2", 10)])?],
+///             )],
+///         ))
+///         .cluster(Cluster::new("reviews-v1"), [Endpoint::new("127.0.0.1:9081".parse::<Address>()?)])
+///         .cluster(Cluster::new("reviews-v2"), [Endpoint::new("127.0.0.1:9082".parse::<Address>()?)]),
+/// )?;
+/// assert!(report.dangling.is_empty());
+/// assert_eq!(mesh.load().clusters().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Mesh(Arc<Inner>);
+
+/// A [`Mesh`] that a task may hold without keeping it alive. Whatever a mesh owns
+/// ([`Mesh::own`]) must hold it only so.
+#[derive(Clone, Debug)]
+pub struct WeakMesh(Weak<Inner>);
+
+struct Inner {
+    shards: [Shard; SHARDS],
+    writer: Mutex<Writer>,
+    changed: watch::Sender<u64>,
+}
+
+struct Writer {
+    current: Arc<Snapshot>,
+    config: Config,
+    last_error: Option<String>,
+    owned: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+/// One request's view: a [`Snapshot`] that stays as it is for as long as this is held.
+///
+/// Taking and dropping one writes only to memory of the current thread's shard, so cores do not
+/// wait for each other.
+#[derive(Clone, Debug)]
+pub struct SnapshotRef(Arc<Arc<Snapshot>>);
+
+/// What a successful publish is worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublishReport {
+    /// The new snapshot's version; unchanged when the config was the same as the last.
+    pub version: u64,
+    /// Routes that lead nowhere.
+    pub dangling: Vec<DanglingRoute>,
+}
+
+/// The state of a mesh's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// How many configs were applied; 0 means none yet.
+    pub version: u64,
+    /// Why the latest update was not applied; `None` once one was.
+    pub last_error: Option<String>,
+}
+
+impl Mesh {
+    /// A mesh that knows nothing yet: every request is answered 404 (NR).
+    pub fn new() -> Self {
+        let current = Arc::new(Snapshot::empty());
+        Self(Arc::new(Inner {
+            shards: std::array::from_fn(|_| Shard::new(current.clone())),
+            writer: Mutex::new(Writer {
+                current,
+                config: Config::default(),
+                last_error: None,
+                owned: Vec::new(),
+            }),
+            changed: watch::Sender::new(0),
+        }))
+    }
+
+    /// Replaces the whole configuration, atomically. An equal one changes nothing.
+    ///
+    /// # Errors
+    /// When the config is not consistent; the last good one then stays in force, and
+    /// [`status`](Self::status) tells.
+    pub fn publish(&self, config: Config) -> Result<PublishReport, PublishError> {
+        let mut writer = self.writer();
+        if writer.current.version() == 0 || writer.config != config {
+            let next = match Snapshot::try_new(&config, &writer.current) {
+                Ok(next) => Arc::new(next),
+                Err(error) => {
+                    writer.last_error = Some(error.to_string());
+                    return Err(error);
+                }
+            };
+            next.assign_all(&config);
+            for shard in &self.0.shards {
+                shard.0.store(Arc::new(next.clone()));
+            }
+            writer.current = next;
+            writer.config = config;
+            self.0.changed.send_replace(writer.current.version());
+        }
+        writer.last_error = None;
+        Ok(PublishReport {
+            version: writer.current.version(),
+            dangling: writer.current.dangling().to_vec(),
+        })
+    }
+
+    /// Replaces the endpoints of one cluster; costs work in that cluster only. `false` when there
+    /// is no such cluster or nothing changed.
+    pub fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) -> bool {
+        let mut writer = self.writer();
+        let Some(found) = writer.current.cluster(cluster).cloned() else {
+            return false;
+        };
+        // The same config published again must not bring the old endpoints back.
+        if let Some(known) = writer.config.assignments.get_mut(cluster) {
+            *known = assignment.clone();
+        }
+        found.assign(assignment)
+    }
+
+    /// Notes that an update was not applied, for [`status`](Self::status).
+    pub fn reject(&self, error: impl Into<String>) {
+        self.writer().last_error = Some(error.into());
+    }
+
+    /// What the configuration's state is.
+    pub fn status(&self) -> Status {
+        let writer = self.writer();
+        Status {
+            version: writer.current.version(),
+            last_error: writer.last_error.clone(),
+        }
+    }
+
+    /// The current view, for one request.
+    pub fn load(&self) -> SnapshotRef {
+        SnapshotRef(self.0.shards[thread_index() % SHARDS].0.load_full())
+    }
+
+    /// Hears of every applied config, by version.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// Keeps `guard` (a watcher's, a resolver's) until the last handle of this mesh is dropped.
+    pub fn own(&self, guard: impl Any + Send + Sync) {
+        self.writer().owned.push(Box::new(guard));
+    }
+
+    /// A handle that does not keep the mesh alive.
+    pub fn downgrade(&self) -> WeakMesh {
+        WeakMesh(Arc::downgrade(&self.0))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A writer that panicked has not swapped anything: what is there is the last good state.
+        self.0.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Mesh {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mesh")
+            .field("version", &self.load().version())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inner")
+    }
+}
+
+impl WeakMesh {
+    /// The mesh, if somebody still holds it.
+    pub fn upgrade(&self) -> Option<Mesh> {
+        self.0.upgrade().map(Mesh)
+    }
+}
+
+impl Deref for SnapshotRef {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+/// Threads share a shard only past this many of them.
+const SHARDS: usize = 16;
+
+/// A reference count of its own, on a cache line of its own (128 bytes: pairs of lines are fetched
+/// together).
+#[repr(align(128))]
+struct Shard(ArcSwap<Arc<Snapshot>>);
+
+impl Shard {
+    fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self(ArcSwap::from_pointee(snapshot))
+    }
+}
+
+/// A small number that stays the same for a thread.
+fn thread_index() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static INDEX: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    INDEX.with(|index| {
+        if index.get() == usize::MAX {
+            index.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        index.get()
+    })
+}

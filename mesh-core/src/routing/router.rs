@@ -1,0 +1,212 @@
+//! A `RouteConfiguration`, checked and compiled.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use http::header::HOST;
+
+use super::{
+    RequestHead,
+    host::{Domain, HostTable, without_port},
+    route_index::RouteIndex,
+};
+use crate::policy::{
+    ClusterSpecifier, HeaderMutation, Name, Origin, PathMatcher, Route, RouteAction,
+    RouteConfiguration,
+};
+
+/// A compiled [`RouteConfiguration`].
+///
+/// ```
+/// use mesh_core::{policy::{Route, RouteConfiguration, RouteMatch, VirtualHost}, routing::*};
+///
+/// let all = Route::to_cluster(RouteMatch::any(), "reviews-v1");
+/// let config = RouteConfiguration::new("9080", vec![VirtualHost::new(["reviews"], vec![all])]);
+/// let router = Router::try_new(config.into())?;
+/// assert_eq!(router.virtual_host("reviews:9080"), Some(0));
+/// assert_eq!(router.virtual_host("ratings:9080"), None);
+/// # Ok::<(), RouterError>(())
+/// ```
+#[derive(Debug)]
+pub struct Router {
+    config: Arc<RouteConfiguration>,
+    hosts: HostTable,
+    /// Of each virtual host.
+    routes: Box<[RouteIndex]>,
+}
+
+/// A virtual host or route that an error speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its name, which may be empty.
+    pub name: Name,
+    /// Where it was configured.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({})", self.name, self.origin)
+    }
+}
+
+/// Why a whole `RouteConfiguration` is rejected, as Envoy rejects it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouterError {
+    /// Two domains are the same when case is ignored; of one virtual host or of two.
+    #[error("domain `{domain}` of virtual host {second} is already one of virtual host {first}")]
+    DuplicateDomain {
+        /// As the second wrote it.
+        domain: Name,
+        /// Who has it.
+        first: Box<Place>,
+        /// Who wants it too.
+        second: Box<Place>,
+    },
+    /// A `*` that is not the first or the last character. Envoy would take it literally, so that
+    /// the domain never matches.
+    #[error("domain `{domain}` of virtual host {virtual_host}: `*` may only stand at one end")]
+    Wildcard {
+        /// The domain.
+        domain: Name,
+        /// Whose it is.
+        virtual_host: Box<Place>,
+    },
+    /// No request could choose the virtual host.
+    #[error("virtual host {0} has no domain")]
+    NoDomain(Place),
+    /// A `path_separated_prefix` that is empty, ends in `/`, or has a query or fragment.
+    #[error(
+        "route {route} of virtual host {virtual_host}: path_separated_prefix `{prefix}` must be a \
+         path that does not end in `/`"
+    )]
+    SeparatedPrefix {
+        /// The prefix.
+        prefix: Name,
+        /// Whose it is.
+        route: Box<Place>,
+        /// Whose that is.
+        virtual_host: Box<Place>,
+    },
+    /// A header mutation that adds or removes `host`; a host rewrite is what changes it.
+    #[error("the header mutation of {0} changes `host`; use a host rewrite")]
+    HostMutation(Place),
+    /// Domains or paths of more than 4 GiB.
+    #[error("route configuration {0} is too large")]
+    TooLarge(Place),
+}
+
+impl Router {
+    /// # Errors
+    /// When Envoy would reject the configuration, or one of its domains could never match.
+    pub fn try_new(config: Arc<RouteConfiguration>) -> Result<Self, RouterError> {
+        let place = |name: &Name, origin: &Origin| Place {
+            name: name.clone(),
+            origin: origin.clone(),
+        };
+        let too_large = || RouterError::TooLarge(place(&config.name, &config.origin));
+        check_mutation(&config.headers, || place(&config.name, &config.origin))?;
+        let mut seen: HashMap<String, Place> = HashMap::new();
+        let mut domains = Vec::new();
+        let mut routes = Vec::with_capacity(config.virtual_hosts.len());
+        for (virtual_host, index) in config.virtual_hosts.iter().zip(0..) {
+            let here = place(&virtual_host.name, &virtual_host.origin);
+            if virtual_host.domains.is_empty() {
+                return Err(RouterError::NoDomain(here));
+            }
+            for name in &virtual_host.domains {
+                let Some(domain) = Domain::parse(name) else {
+                    return Err(RouterError::Wildcard {
+                        domain: name.clone(),
+                        virtual_host: here.into(),
+                    });
+                };
+                domains.push((domain, index));
+                if let Some(first) = seen.insert(name.to_ascii_lowercase(), here.clone()) {
+                    return Err(RouterError::DuplicateDomain {
+                        domain: name.clone(),
+                        first: first.into(),
+                        second: here.into(),
+                    });
+                }
+            }
+            check_mutation(&virtual_host.headers, || here.clone())?;
+            for route in &virtual_host.routes {
+                check_route(route, || place(&route.name, &route.origin), &here)?;
+            }
+            routes.push(RouteIndex::new(&virtual_host.routes).ok_or_else(too_large)?);
+        }
+        let hosts = HostTable::new(&domains).ok_or_else(too_large)?;
+        Ok(Self {
+            config,
+            hosts,
+            routes: routes.into(),
+        })
+    }
+
+    /// What it was compiled from; the indexes that this type returns point into it.
+    pub fn config(&self) -> &Arc<RouteConfiguration> {
+        &self.config
+    }
+
+    /// The index of the virtual host that serves `authority`, written in any case: the exact domain,
+    /// else the longest suffix wildcard, else the longest prefix wildcard, else `*`.
+    pub fn virtual_host(&self, authority: &str) -> Option<usize> {
+        self.hosts.find(self.matched_host(authority))
+    }
+
+    /// The index of the first route of a virtual host that matches.
+    pub fn route(&self, virtual_host: usize, head: &RequestHead<'_>, random: u64) -> Option<usize> {
+        let routes = &self.config.virtual_hosts.get(virtual_host)?.routes;
+        self.routes.get(virtual_host)?.first(routes, head, random)
+    }
+
+    /// The part of `authority` that is compared with domains.
+    pub(super) fn matched_host<'a>(&self, authority: &'a str) -> &'a str {
+        if self.config.ignore_port_in_host_matching {
+            without_port(authority)
+        } else {
+            authority
+        }
+    }
+}
+
+fn check_route(
+    route: &Route,
+    place: impl Fn() -> Place,
+    virtual_host: &Place,
+) -> Result<(), RouterError> {
+    if let PathMatcher::SeparatedPrefix(prefix) = &route.matches.path
+        && (prefix.is_empty() || prefix.ends_with('/') || prefix.contains(['?', '#']))
+    {
+        return Err(RouterError::SeparatedPrefix {
+            prefix: prefix.clone(),
+            route: place().into(),
+            virtual_host: virtual_host.clone().into(),
+        });
+    }
+    check_mutation(&route.headers, &place)?;
+    if let RouteAction::Forward(action) = &route.action
+        && let ClusterSpecifier::Weighted(weighted) = &action.cluster
+    {
+        for cluster in weighted.clusters() {
+            check_mutation(&cluster.headers, || Place {
+                name: cluster.name.clone(),
+                origin: cluster.origin.clone(),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Envoy: ":-prefixed or host headers may not be modified".
+fn check_mutation(mutation: &HeaderMutation, place: impl Fn() -> Place) -> Result<(), RouterError> {
+    let added = [&mutation.request_add, &mutation.response_add];
+    let removed = [&mutation.request_remove, &mutation.response_remove];
+    let added = added.into_iter().flatten().map(|option| &option.name);
+    let mut touched = added.chain(removed.into_iter().flatten());
+    match touched.any(|name| *name == HOST) {
+        true => Err(RouterError::HostMutation(place())),
+        false => Ok(()),
+    }
+}

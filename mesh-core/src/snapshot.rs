@@ -1,0 +1,400 @@
+//! Everything a request needs to know, as one immutable whole.
+//!
+//! A [`Config`] is what a source says; a [`Snapshot`] is that, compiled and cross-checked:
+//! listeners lead to routers, routers to clusters. Building one reuses whatever did not change,
+//! so routers are not rebuilt and clusters keep their state (see [`Cluster`]).
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use foldhash::fast::FixedState;
+
+use crate::{
+    cluster::Cluster,
+    policy::{
+        self, ClusterLoadAssignment, ClusterSpecifier, Direction, Listener, Name, Origin,
+        RouteAction, RouteConfiguration,
+    },
+    routing::{Router, RouterError},
+};
+
+type Map<K, V> = HashMap<K, V, FixedState>;
+
+/// What a source publishes: the whole of it, every time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Where requests enter.
+    pub listeners: Vec<Listener>,
+    /// Named by the listeners.
+    pub routes: Vec<Arc<RouteConfiguration>>,
+    /// Named by the routes.
+    pub clusters: Vec<Arc<policy::Cluster>>,
+    /// Endpoints by cluster name. A cluster without an entry keeps the endpoints it has.
+    pub assignments: HashMap<Name, Arc<ClusterLoadAssignment>>,
+}
+
+impl Config {
+    /// One outbound listener for every port, with one route configuration.
+    #[must_use]
+    pub fn routing(mut self, routes: RouteConfiguration) -> Self {
+        self.listeners
+            .push(Listener::outbound(None, routes.name.clone()));
+        self.routes.push(Arc::new(routes));
+        self
+    }
+
+    /// Adds a cluster and its endpoints.
+    #[must_use]
+    pub fn cluster(
+        mut self,
+        cluster: policy::Cluster,
+        endpoints: impl IntoIterator<Item = policy::Endpoint>,
+    ) -> Self {
+        self.assignments.insert(
+            cluster.name.clone(),
+            Arc::new(endpoints.into_iter().collect()),
+        );
+        self.clusters.push(Arc::new(cluster));
+        self
+    }
+}
+
+/// A config that cannot be used; nothing of it was applied.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct PublishError(Vec<ConfigError>);
+
+impl PublishError {
+    /// Each problem.
+    pub fn problems(&self) -> &[ConfigError] {
+        &self.0
+    }
+}
+
+/// One problem of a [`Config`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Two resources of one kind have one name.
+    #[error("{second}: {kind} `{name}` is already defined at {first}")]
+    Duplicate {
+        /// The kind of resource.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The first definition.
+        first: Origin,
+        /// The second.
+        second: Origin,
+    },
+    /// A listener names a route configuration that is not there.
+    #[error(
+        "{origin}: listener `{listener}` names route configuration `{route_config}`, which does not exist"
+    )]
+    MissingRouteConfiguration {
+        /// The listener.
+        listener: Name,
+        /// What it names.
+        route_config: Name,
+        /// Where.
+        origin: Origin,
+    },
+    /// A route configuration cannot be compiled.
+    #[error("route configuration `{name}`: {source}")]
+    Router {
+        /// Its name.
+        name: Name,
+        /// Why.
+        source: RouterError,
+    },
+    /// The policy model knows it, but no engine honours it yet.
+    #[error("{origin}: {what} is not supported yet")]
+    Unsupported {
+        /// The feature.
+        what: &'static str,
+        /// Where it was asked for.
+        origin: Origin,
+    },
+}
+
+/// A route that leads to a cluster which does not exist: such requests get 503 NC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DanglingRoute {
+    /// The cluster's name.
+    pub cluster: Name,
+    /// The route.
+    pub origin: Origin,
+}
+
+impl fmt::Display for DanglingRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: cluster `{}` does not exist; requests to it fail with 503 (NC)",
+            self.origin, self.cluster
+        )
+    }
+}
+
+/// One consistent view of the mesh. Cheap to read, never changed.
+#[derive(Debug)]
+pub struct Snapshot {
+    version: u64,
+    outbound: Map<u16, usize>,
+    outbound_any: Option<usize>,
+    routers: Vec<Arc<Router>>,
+    clusters: Vec<Arc<Cluster>>,
+    cluster_index: Map<Name, usize>,
+    dangling: Vec<DanglingRoute>,
+}
+
+impl Snapshot {
+    /// A view in which nothing exists.
+    pub(crate) fn empty() -> Self {
+        Self {
+            version: 0,
+            outbound: Map::default(),
+            outbound_any: None,
+            routers: Vec::new(),
+            clusters: Vec::new(),
+            cluster_index: Map::default(),
+            dangling: Vec::new(),
+        }
+    }
+
+    /// Compiles `config`, reusing what `previous` has of it.
+    pub(crate) fn try_new(config: &Config, previous: &Self) -> Result<Self, PublishError> {
+        let mut problems = unsupported(config);
+        let mut next = Self::empty();
+        next.version = previous.version + 1;
+
+        let mut router_index: HashMap<&str, usize> = HashMap::new();
+        for routes in &config.routes {
+            if let Some(&first) = router_index.get(&*routes.name) {
+                problems.push(ConfigError::Duplicate {
+                    kind: "route configuration",
+                    name: routes.name.to_string(),
+                    first: next.routers[first].config().origin.clone(),
+                    second: routes.origin.clone(),
+                });
+                continue;
+            }
+            match previous.reuse_router(routes) {
+                Ok(router) => {
+                    router_index.insert(&routes.name, next.routers.len());
+                    next.routers.push(router);
+                }
+                Err(source) => problems.push(ConfigError::Router {
+                    name: routes.name.clone(),
+                    source,
+                }),
+            }
+        }
+
+        for listener in &config.listeners {
+            next.add_listener(listener, &router_index, &mut problems);
+        }
+
+        for policy in &config.clusters {
+            let index = next.clusters.len();
+            if let Some(&first) = next.cluster_index.get(&policy.name) {
+                problems.push(ConfigError::Duplicate {
+                    kind: "cluster",
+                    name: policy.name.to_string(),
+                    first: next.clusters[first].policy().origin.clone(),
+                    second: policy.origin.clone(),
+                });
+                continue;
+            }
+            next.cluster_index.insert(policy.name.clone(), index);
+            next.clusters.push(previous.reuse_cluster(policy, config));
+        }
+
+        if !problems.is_empty() {
+            return Err(PublishError(problems));
+        }
+        next.dangling = next.find_dangling();
+        Ok(next)
+    }
+
+    fn add_listener(
+        &mut self,
+        listener: &Listener,
+        routers: &HashMap<&str, usize>,
+        problems: &mut Vec<ConfigError>,
+    ) {
+        if listener.direction == Direction::Inbound {
+            problems.push(ConfigError::Unsupported {
+                what: "an inbound listener",
+                origin: listener.origin.clone(),
+            });
+            return;
+        }
+        let [chain] = &listener.filter_chains[..] else {
+            problems.push(ConfigError::Unsupported {
+                what: "an outbound listener with other than one filter chain",
+                origin: listener.origin.clone(),
+            });
+            return;
+        };
+        let Some(&router) = routers.get(&*chain.http.route_config) else {
+            problems.push(ConfigError::MissingRouteConfiguration {
+                listener: listener.name.clone(),
+                route_config: chain.http.route_config.clone(),
+                origin: listener.origin.clone(),
+            });
+            return;
+        };
+        let taken = match listener.port {
+            Some(port) => self.outbound.insert(port, router),
+            None => self.outbound_any.replace(router),
+        };
+        if let Some(first) = taken {
+            problems.push(ConfigError::Duplicate {
+                kind: "outbound listener for port",
+                name: listener
+                    .port
+                    .map_or_else(|| "*".to_owned(), |p| p.to_string()),
+                first: self.routers[first].config().origin.clone(),
+                second: listener.origin.clone(),
+            });
+        }
+    }
+
+    fn reuse_router(&self, routes: &Arc<RouteConfiguration>) -> Result<Arc<Router>, RouterError> {
+        let same = |router: &&Arc<Router>| {
+            Arc::ptr_eq(router.config(), routes) || router.config() == routes
+        };
+        match self.routers.iter().find(same) {
+            Some(router) => Ok(router.clone()),
+            None => Router::try_new(routes.clone()).map(Arc::new),
+        }
+    }
+
+    fn reuse_cluster(&self, policy: &Arc<policy::Cluster>, config: &Config) -> Arc<Cluster> {
+        let previous = self.cluster(&policy.name);
+        let assignment = config.assignments.get(&policy.name).cloned();
+        match previous {
+            // Its endpoints are assigned once the whole config is known to be good.
+            Some(same) if Arc::ptr_eq(same.policy(), policy) || same.policy() == policy => {
+                same.clone()
+            }
+            _ => Arc::new(Cluster::new(
+                policy.clone(),
+                assignment
+                    .or_else(|| previous.map(|p| p.assignment()))
+                    .unwrap_or_default(),
+                previous.map(|p| &**p),
+            )),
+        }
+    }
+
+    /// Gives reused clusters the endpoints of `config`.
+    pub(crate) fn assign_all(&self, config: &Config) {
+        for cluster in &self.clusters {
+            if let Some(assignment) = config.assignments.get(cluster.name()) {
+                cluster.assign(assignment.clone());
+            }
+        }
+    }
+
+    fn find_dangling(&self) -> Vec<DanglingRoute> {
+        let mut dangling = Vec::new();
+        let mut check = |name: &Name, origin: &Origin| {
+            if !self.cluster_index.contains_key(name) {
+                dangling.push(DanglingRoute {
+                    cluster: name.clone(),
+                    origin: origin.clone(),
+                });
+            }
+        };
+        for router in &self.routers {
+            for route in router.config().virtual_hosts.iter().flat_map(|h| &h.routes) {
+                if let RouteAction::Forward(action) = &route.action {
+                    match &action.cluster {
+                        ClusterSpecifier::Cluster(name) => check(name, &route.origin),
+                        ClusterSpecifier::Weighted(weighted) => weighted
+                            .clusters()
+                            .iter()
+                            .for_each(|c| check(&c.name, &c.origin)),
+                        ClusterSpecifier::ClusterHeader(_) => {}
+                    }
+                }
+            }
+        }
+        dangling
+    }
+
+    /// Counts the configs published before and including this one.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The router for calls that dial `port`, with its place in [`routers`](Self::routers): its
+    /// listener's, else the one for any port.
+    pub fn outbound(&self, port: u16) -> Option<(usize, &Arc<Router>)> {
+        let index = self.outbound.get(&port).copied().or(self.outbound_any)?;
+        Some((index, self.routers.get(index)?))
+    }
+
+    /// The ports that have an outbound listener of their own, ascending.
+    pub fn outbound_ports(&self) -> Vec<u16> {
+        let mut ports: Vec<_> = self.outbound.keys().copied().collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// The cluster of that name.
+    pub fn cluster(&self, name: &str) -> Option<&Arc<Cluster>> {
+        self.clusters.get(self.cluster_position(name)?)
+    }
+
+    /// The cluster's place in [`clusters`](Self::clusters).
+    pub fn cluster_position(&self, name: &str) -> Option<usize> {
+        self.cluster_index.get(name).copied()
+    }
+
+    /// All clusters, in the order they were published.
+    pub fn clusters(&self) -> &[Arc<Cluster>] {
+        &self.clusters
+    }
+
+    /// All routers, in the order their configurations were published.
+    pub fn routers(&self) -> &[Arc<Router>] {
+        &self.routers
+    }
+
+    /// Routes whose cluster does not exist.
+    pub fn dangling(&self) -> &[DanglingRoute] {
+        &self.dangling
+    }
+}
+
+/// What the model can say and no engine honours yet. Rejected, so that nothing is ignored.
+fn unsupported(config: &Config) -> Vec<ConfigError> {
+    let mut found = Vec::new();
+    let mut reject = |what, origin: &Origin| {
+        found.push(ConfigError::Unsupported {
+            what,
+            origin: origin.clone(),
+        });
+    };
+    for host in config.routes.iter().flat_map(|r| &r.virtual_hosts) {
+        for route in &host.routes {
+            if route.cors.is_some() {
+                reject("CORS", &route.origin);
+            }
+            if let RouteAction::Forward(action) = &route.action {
+                if !action.hash_policy.is_empty() {
+                    reject("hash_policy", &route.origin);
+                }
+                if action.timeouts.idle_timeout.is_some() {
+                    reject("idle_timeout", &route.origin);
+                }
+                if !action.mirrors.is_empty() {
+                    reject("request mirroring", &route.origin);
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,23 @@
+//! Several recorders as one.
+
+use std::sync::Arc;
+
+use super::{AttemptRecord, Recorder, RequestRecord, Side};
+
+/// Passes everything to each recorder, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Fanout(pub Vec<Arc<dyn Recorder>>);
+
+impl Recorder for Fanout {
+    fn request_started(&self, side: Side) {
+        self.0.iter().for_each(|r| r.request_started(side));
+    }
+
+    fn request_ended(&self, record: &RequestRecord<'_>) {
+        self.0.iter().for_each(|r| r.request_ended(record));
+    }
+
+    fn attempt_ended(&self, record: &AttemptRecord<'_>) {
+        self.0.iter().for_each(|r| r.attempt_ended(record));
+    }
+}

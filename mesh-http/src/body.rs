@@ -1,0 +1,363 @@
+//! The one body type of the stack, and the tail that hears how it ended.
+//!
+//! Every layer speaks [`Body`]: empty, whole, hyper's own, a replay of a stream, or anything else in
+//! a box. Converting costs an allocation only for the last. A body is also where a request really
+//! ends, so what must live exactly that long hangs on it: the connection it is read from (returned
+//! for reuse only when the body was read to its end) and the guards of [`Body::on_end`].
+
+use std::{
+    any::Any,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep_until};
+
+use crate::{
+    BoxError, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
+};
+
+/// The body of every request and response in the stack.
+#[derive(Default)]
+pub struct Body {
+    pub(crate) kind: Kind,
+    tail: Tail,
+}
+
+/// Where the bytes come from.
+#[derive(Default)]
+pub(crate) enum Kind {
+    #[default]
+    Empty,
+    /// Never empty.
+    Whole(Bytes),
+    Incoming(Incoming),
+    Replay(ReplayBody),
+    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+impl Body {
+    /// A body without bytes.
+    pub const fn empty() -> Self {
+        Self {
+            kind: Kind::Empty,
+            tail: Tail {
+                lease: None,
+                guard: None,
+                deadline: None,
+                timer: None,
+            },
+        }
+    }
+
+    /// Any body. Costs no allocation when `body` is a [`Body`], hyper's [`Incoming`],
+    /// `Full<Bytes>`, `Empty<Bytes>` or has already ended.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: HttpBody + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let mut body = Some(body);
+        let any: &mut dyn Any = &mut body;
+        if let Some(Some(body)) = any.downcast_mut::<Option<Self>>().map(Option::take) {
+            return body;
+        }
+        if let Some(Some(body)) = any.downcast_mut::<Option<Incoming>>().map(Option::take) {
+            return body.into();
+        }
+        if let Some(Some(full)) = any.downcast_mut::<Option<Full<Bytes>>>() {
+            let mut cx = Context::from_waker(Waker::noop());
+            return match Pin::new(full).poll_frame(&mut cx) {
+                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default().into(),
+                _ => Self::empty(),
+            };
+        }
+        if any.is::<Option<Empty<Bytes>>>() {
+            return Self::empty();
+        }
+        match body {
+            Some(body) if !body.is_end_stream() => {
+                let body = body
+                    .map_frame(|frame| frame.map_data(|mut d| d.copy_to_bytes(d.remaining())))
+                    .map_err(Into::into);
+                Kind::Boxed(Box::pin(body)).into()
+            }
+            _ => Self::empty(),
+        }
+    }
+
+    /// Keeps `guard` until the body has been read to its end, has failed or is dropped, and tells it
+    /// which. A body that has already ended tells at once, without an allocation. A second guard
+    /// joins the first.
+    pub fn on_end<G: OnEnd>(&mut self, mut guard: G) {
+        if self.is_end_stream() {
+            guard.on_end(BodyEnd::Complete { grpc_status: None });
+        } else {
+            self.tail.guard = Some(match self.tail.guard.take() {
+                None => Box::new(guard),
+                Some(first) => Box::new(Both(first, guard)),
+            });
+        }
+    }
+
+    /// Fails the body, as a reset does, when its end has not come by `deadline`.
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        if !self.is_end_stream() {
+            self.tail.deadline = Some(deadline);
+        }
+    }
+
+    /// The guard given to [`on_end`](Self::on_end), if it is there and a `G`: an outer layer can add
+    /// its own part to it rather than allocate a second one.
+    pub fn guard_mut<G: OnEnd>(&mut self) -> Option<&mut G> {
+        let guard: &mut dyn Any = &mut **self.tail.guard.as_mut()?;
+        guard.downcast_mut()
+    }
+
+    /// Reads the body to its end.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    pub async fn bytes(self) -> Result<Bytes, BoxError> {
+        Ok(self.collect().await?.to_bytes())
+    }
+
+    /// Reads the body to its end, as text.
+    ///
+    /// # Errors
+    /// When it breaks off, or is not UTF-8.
+    pub async fn text(self) -> Result<String, BoxError> {
+        Ok(String::from_utf8(self.bytes().await?.into())?)
+    }
+
+    /// A response body read from a leased connection.
+    pub(crate) fn leased(body: Incoming, lease: Lease) -> Self {
+        if body.is_end_stream() {
+            lease.finish();
+            return Self::empty();
+        }
+        Self {
+            kind: Kind::Incoming(body),
+            tail: Tail {
+                lease: Some(lease),
+                guard: None,
+                deadline: None,
+                timer: None,
+            },
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let frame = match this.kind.poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            // What has arrived wins over the timer.
+            Poll::Pending => match this.tail.poll_deadline(cx) {
+                Poll::Ready(error) => Some(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        if this.tail.is_armed() {
+            let end = match &frame {
+                None => Some(BodyEnd::Complete { grpc_status: None }),
+                Some(Err(_)) => Some(BodyEnd::Error),
+                // Trailers are last, and many readers stop at `is_end_stream`: neither need see
+                // `None`.
+                Some(Ok(frame)) => match frame.trailers_ref() {
+                    Some(trailers) => Some(BodyEnd::Complete {
+                        grpc_status: mesh_core::grpc_status(trailers),
+                    }),
+                    None => this
+                        .kind
+                        .is_end_stream()
+                        .then_some(BodyEnd::Complete { grpc_status: None }),
+                },
+            };
+            if let Some(end) = end {
+                this.tail.end(end);
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.kind.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Incoming(body) => body.size_hint(),
+            Kind::Replay(body) => body.size_hint(),
+            Kind::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Kind {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
+            Self::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Replay(body) => body.poll_frame(cx),
+            Self::Boxed(body) => body.as_mut().poll_frame(cx),
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Whole(_) => false,
+            Self::Incoming(body) => body.is_end_stream(),
+            Self::Replay(body) => body.is_end_stream(),
+            Self::Boxed(body) => body.is_end_stream(),
+        }
+    }
+}
+
+impl From<Kind> for Body {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind,
+            tail: Tail::default(),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() {
+            Self::empty()
+        } else {
+            Kind::Whole(bytes).into()
+        }
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(body: Incoming) -> Self {
+        Kind::Incoming(body).into()
+    }
+}
+
+macro_rules! from_bytes {
+    ($($from:ty),*) => {$(
+        impl From<$from> for Body {
+            fn from(bytes: $from) -> Self {
+                Bytes::from(bytes).into()
+            }
+        }
+    )*};
+}
+
+from_bytes!(&'static str, &'static [u8], String, Vec<u8>);
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Empty => f.write_str("Body(empty)"),
+            Kind::Whole(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Kind::Incoming(_) | Kind::Replay(_) | Kind::Boxed(_) => f.write_str("Body(stream)"),
+        }
+    }
+}
+
+/// How a body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// It was read to its end.
+    Complete {
+        /// `grpc-status` of its trailers.
+        grpc_status: Option<u8>,
+    },
+    /// It broke off.
+    Error,
+    /// It was dropped before its end.
+    Dropped,
+}
+
+/// What hears how a body ended: a closure of [`BodyEnd`], or a layer's own guard.
+pub trait OnEnd: Any + Send {
+    /// Called once.
+    fn on_end(&mut self, end: BodyEnd);
+}
+
+impl<F: FnMut(BodyEnd) + Any + Send> OnEnd for F {
+    fn on_end(&mut self, end: BodyEnd) {
+        self(end);
+    }
+}
+
+struct Both<G>(Box<dyn OnEnd>, G);
+
+impl<G: OnEnd> OnEnd for Both<G> {
+    fn on_end(&mut self, end: BodyEnd) {
+        self.0.on_end(end);
+        self.1.on_end(end);
+    }
+}
+
+/// What lives as long as the body.
+#[derive(Default)]
+struct Tail {
+    lease: Option<Lease>,
+    guard: Option<Box<dyn OnEnd>>,
+    deadline: Option<Deadline>,
+    /// Made when the body is first waited for: most never are.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Tail {
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at.into())));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(expired(Some(deadline.kind), deadline.after).into())
+    }
+
+    const fn is_armed(&self) -> bool {
+        self.lease.is_some() || self.guard.is_some()
+    }
+
+    fn end(&mut self, end: BodyEnd) {
+        if let Some(lease) = self.lease.take()
+            && matches!(end, BodyEnd::Complete { .. })
+        {
+            lease.finish();
+        }
+        if let Some(mut guard) = self.guard.take() {
+            guard.on_end(end);
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        if self.is_armed() {
+            self.end(BodyEnd::Dropped);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A call on its way through the client stack, and what a stack is made of.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use mesh_core::{
+    Random, SnapshotRef,
+    cluster::{Cluster, Endpoint},
+    policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
+    telemetry::{NoRecorder, Recorder},
+};
+
+use crate::{Body, Error};
+
+/// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
+/// boxed, so that a whole stack of them costs one allocation, made at the top.
+///
+/// [`Tower`](crate::layer::Tower) turns a step into a `tower::Service`, and
+/// [`Inner`](crate::layer::Inner) a service into a step.
+pub trait Step: Send + Sync {
+    /// Handles `call`. The request is taken out of it by whoever sends it.
+    fn call<'a>(
+        &'a self,
+        call: &'a mut Call,
+    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send + 'a;
+}
+
+/// The state of one request, filled in on its way down.
+pub struct Call {
+    /// The request; empty once it was sent.
+    pub request: Request<Body>,
+    /// Where it goes, once routed.
+    pub(crate) destination: Option<Destination>,
+    /// The endpoint of this attempt, once picked.
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    /// When the call was made.
+    pub(crate) started: Instant,
+    /// When the whole exchange must have ended.
+    pub(crate) deadline: Option<Deadline>,
+    /// When this attempt's response head must be there.
+    pub(crate) attempt_deadline: Option<Instant>,
+    /// Attempts begun.
+    pub(crate) attempts: u32,
+    /// Endpoints tried, when retries must avoid them.
+    pub(crate) tried: Option<Vec<Arc<Endpoint>>>,
+    pub(crate) env: Env,
+}
+
+/// A point in time and what it stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    /// Counted from the call.
+    pub(crate) after: Duration,
+    pub(crate) kind: DeadlineKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeadlineKind {
+    /// `RouteAction.timeout`.
+    Route,
+    /// `RouteAction.max_stream_duration`.
+    MaxStreamDuration,
+    /// The inbound request's.
+    Inherited,
+}
+
+impl DeadlineKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Route => "the route's timeout",
+            Self::MaxStreamDuration => "the route's maximum stream duration",
+            Self::Inherited => "the deadline inherited from the inbound request",
+        }
+    }
+}
+
+impl Call {
+    pub(crate) fn new(request: Request<Body>, env: Env) -> Self {
+        Self {
+            request,
+            destination: None,
+            endpoint: None,
+            started: now(),
+            deadline: None,
+            attempt_deadline: None,
+            attempts: 0,
+            tried: None,
+            env,
+        }
+    }
+
+    /// Takes the request out, to be sent.
+    pub(crate) fn take_request(&mut self) -> Request<Body> {
+        std::mem::replace(&mut self.request, Request::new(Body::empty()))
+    }
+
+    /// Lowers the deadline to `at`.
+    pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
+        if self.deadline.is_none_or(|d| at < d.at) {
+            self.deadline = Some(Deadline {
+                at,
+                after: at.saturating_duration_since(self.started),
+                kind,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", self.request.method())
+            .field("uri", self.request.uri())
+            .field("destination", &self.destination)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Destination {
+    /// A matched route, and the snapshot it is of.
+    Routed(Target),
+    /// A cluster given by hand.
+    Cluster(Arc<Cluster>),
+}
+
+/// A matched route, by its place in the snapshot: cheaper to hold than references to each part.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) snapshot: SnapshotRef,
+    pub(crate) router: usize,
+    pub(crate) host: usize,
+    pub(crate) route: usize,
+    pub(crate) weighted: Option<usize>,
+    pub(crate) cluster: usize,
+}
+
+impl Target {
+    pub(crate) fn virtual_host(&self) -> &VirtualHost {
+        &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]
+    }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.virtual_host().routes[self.route]
+    }
+
+    pub(crate) fn action(&self) -> Option<&ForwardAction> {
+        match &self.route().action {
+            RouteAction::Forward(action) => Some(action),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn weighted(&self) -> Option<&WeightedCluster> {
+        use mesh_core::policy::ClusterSpecifier::Weighted;
+        match (&self.action()?.cluster, self.weighted) {
+            (Weighted(weighted), Some(index)) => weighted.clusters().get(index),
+            _ => None,
+        }
+    }
+}
+
+impl Destination {
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        match self {
+            Self::Routed(target) => &target.snapshot.clusters()[target.cluster],
+            Self::Cluster(cluster) => cluster,
+        }
+    }
+
+    pub(crate) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Routed(target) => Some(target),
+            Self::Cluster(_) => None,
+        }
+    }
+
+    pub(crate) fn action(&self) -> Option<&ForwardAction> {
+        self.target()?.action()
+    }
+
+    /// The route's policy, else its virtual host's.
+    pub(crate) fn retry_policy(&self) -> Option<&RetryPolicy> {
+        let target = self.target()?;
+        target
+            .action()?
+            .retry_policy
+            .as_ref()
+            .or(target.virtual_host().retry_policy.as_ref())
+            .map(|p| &**p)
+    }
+}
+
+/// What a stack was built with. Two `Arc`s, so that each clone of a client counts its references
+/// in memory of its own.
+pub(crate) type Env = Arc<Arc<Environment>>;
+
+/// Where telemetry goes and randomness comes from.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub(crate) recorder: Arc<dyn Recorder>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            recorder: Arc::new(NoRecorder),
+            random: Arc::new(ThreadRandom),
+        }
+    }
+}
+
+/// The default randomness: a generator per thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadRandom;
+
+impl Random for ThreadRandom {
+    fn next_u64(&self) -> u64 {
+        fastrand::u64(..)
+    }
+}
+
+/// The clock of this crate: tokio's, so that paused tests move it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,212 @@
+//! The client: the whole stack in one screen, and the convenience around it.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
+use mesh_core::{Mesh, Random, telemetry::Recorder};
+use tower_service::Service;
+
+use crate::{
+    Body, BoxError, Error, RequestBuilder,
+    call::{Environment, Step},
+    layer::{
+        AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector, Observe,
+        ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route, RouteLayer,
+        Timeout, TimeoutLayer, Tower,
+    },
+};
+
+/// An HTTP client whose every request goes where the mesh says.
+///
+/// A `tower::Service` for requests with any body, and `client.get(url).send()` for people. It is a
+/// handle: clone it into each task or handler. URLs name services, not machines: scheme, host and
+/// port choose the listener and virtual host, and routes choose the rest.
+///
+/// ```
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use mesh_core::{Config, Mesh, policy::*};
+///
+/// let mesh = Mesh::new();
+/// mesh.publish(
+///     Config::default()
+///         .routing(RouteConfiguration::new("all", vec![VirtualHost::new(
+///             ["reviews"],
+///             vec![Route::to_cluster(RouteMatch::any(), "reviews")],
+///         )]))
+///         .cluster(Cluster::new("reviews"), [Endpoint::new("127.0.0.1:9080".parse::<Address>()?)]),
+/// )?;
+/// let client = mesh_http::Client::new(&mesh);
+/// let reply = client.get("http://reviews/1").header("end-user", "jason").send().await?;
+/// println!("{}", reply.into_body().text().await?);
+/// # Ok(()) }
+/// ```
+pub struct Client<C = Connections> {
+    stack: Tower<Stack<C>>,
+    mesh: Mesh,
+}
+
+/// The stack's type; [`ClientBuilder::connector`] tells what it does.
+type Stack<C> = Observe<Route<Timeout<Retry<Balance<Outlier<AttemptTimeout<C>>>>>>>;
+
+/// Makes a [`Client`].
+#[must_use]
+pub struct ClientBuilder {
+    mesh: Mesh,
+    environment: Environment,
+    replay_limit: usize,
+}
+
+impl Client {
+    /// A client of `mesh` with the default settings.
+    pub fn new(mesh: &Mesh) -> Self {
+        Self::builder(mesh).build()
+    }
+
+    /// A client with other settings.
+    pub fn builder(mesh: &Mesh) -> ClientBuilder {
+        ClientBuilder {
+            mesh: mesh.clone(),
+            environment: Environment::default(),
+            replay_limit: RetryLayer::REPLAY_LIMIT,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Where telemetry goes; nowhere by default.
+    pub fn recorder(mut self, recorder: impl Recorder + 'static) -> Self {
+        self.environment.recorder = Arc::new(recorder);
+        self
+    }
+
+    /// Where randomness comes from: a thread-local generator by default, [`Seeded`](mesh_core::Seeded)
+    /// in tests that must repeat.
+    pub fn random(mut self, random: impl Random + 'static) -> Self {
+        self.environment.random = Arc::new(random);
+        self
+    }
+
+    /// How much of a streamed request body is kept for a retry, in bytes; 1 MiB by default. A longer
+    /// one is sent on, but not retried.
+    pub fn replay_limit(mut self, bytes: usize) -> Self {
+        self.replay_limit = bytes;
+        self
+    }
+
+    /// Builds the client on the mesh's own connections.
+    pub fn build(self) -> Client {
+        self.stack(Connections)
+    }
+
+    /// Builds the client on `service`, which is called with each attempt (an
+    /// [`Outbound`](crate::layer::Outbound)) in place of connections of the mesh's own: for tests,
+    /// simulations and other transports.
+    pub fn connector<S>(self, service: S) -> Client<Connector<S>>
+    where
+        Connector<S>: Step,
+    {
+        self.stack(Connector::new(service))
+    }
+
+    /// The order is behaviour; `docs/architecture.md` says why it is this one.
+    fn stack<C>(self, connections: C) -> Client<C> {
+        // Once per attempt, from the socket up:
+        let stack = AttemptTimeoutLayer.step(connections); // ends what takes too long
+        let stack = OutlierLayer.step(stack); // decides the outcome, once
+        let stack = BalanceLayer::from_route().step(stack); // breaker, endpoint, in-flight count
+        // Once per request:
+        let stack = RetryLayer::from_route()
+            .replay_limit(self.replay_limit)
+            .step(stack); // budget, back-off, replay
+        let stack = TimeoutLayer::from_route().step(stack); // covers every try
+        let stack = RouteLayer::new(&self.mesh).step(stack); // where to, and header changes
+        let stack = ObserveLayer.step(stack); // telemetry, inherited deadline and trace
+        Client {
+            stack: Tower::new(stack, Arc::new(Arc::new(self.environment))),
+            mesh: self.mesh,
+        }
+    }
+}
+
+impl<C: Step + 'static> Client<C> {
+    /// Begins a request.
+    pub fn request(&self, method: Method, uri: impl TryInto<Uri, Error: Into<http::Error>>) -> RequestBuilder<C> {
+        RequestBuilder::new(self.clone(), method, uri)
+    }
+
+    /// Begins a GET.
+    pub fn get(&self, uri: impl TryInto<Uri, Error: Into<http::Error>>) -> RequestBuilder<C> {
+        self.request(Method::GET, uri)
+    }
+
+    /// Begins a POST.
+    pub fn post(&self, uri: impl TryInto<Uri, Error: Into<http::Error>>) -> RequestBuilder<C> {
+        self.request(Method::POST, uri)
+    }
+
+    /// Begins a PUT.
+    pub fn put(&self, uri: impl TryInto<Uri, Error: Into<http::Error>>) -> RequestBuilder<C> {
+        self.request(Method::PUT, uri)
+    }
+
+    /// Begins a DELETE.
+    pub fn delete(&self, uri: impl TryInto<Uri, Error: Into<http::Error>>) -> RequestBuilder<C> {
+        self.request(Method::DELETE, uri)
+    }
+}
+
+impl<C> Client<C> {
+    /// The mesh this client belongs to.
+    pub const fn mesh(&self) -> &Mesh {
+        &self.mesh
+    }
+}
+
+impl<C, B> Service<Request<B>> for Client<C>
+where
+    C: Step + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        self.stack.call(request)
+    }
+}
+
+impl<C> Clone for Client<C> {
+    fn clone(&self) -> Self {
+        Self {
+            stack: self.stack.clone(),
+            mesh: self.mesh.clone(),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Client<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("mesh", &self.mesh)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("mesh", &self.mesh)
+            .finish_non_exhaustive()
+    }
+}

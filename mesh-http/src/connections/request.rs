@@ -1,0 +1,106 @@
+//! Fits a request's head to the protocol of the connection it leaves on.
+//!
+//! The caller's URI has scheme, authority and path; a `Host` header, when there, wins over the
+//! authority. hyper itself sets the framing headers and, for HTTP/2, strips the connection-specific
+//! ones (RFC 9113 §8.2.2).
+
+use http::{
+    HeaderValue, Method, Request, Uri, Version,
+    header::HOST,
+    uri::{Authority, InvalidUriParts, PathAndQuery, Scheme},
+};
+
+use crate::body::Body;
+
+/// A head that cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HeadError {
+    #[error("the request names no host")]
+    NoHost,
+    #[error("the request's host is no authority")]
+    Host(#[source] http::Error),
+    #[error("the request's URI has no place in a request line")]
+    Uri(#[from] InvalidUriParts),
+}
+
+/// HTTP/1.1: origin-form and a `Host` header. `last` is the value made for the connection's last
+/// request, which most often serves again.
+pub(super) fn to_http1(
+    request: &mut Request<Body>,
+    last: &mut Option<HeaderValue>,
+) -> Result<(), HeadError> {
+    *request.version_mut() = Version::HTTP_11;
+    if !request.headers().contains_key(HOST) {
+        let authority = request.uri().authority().ok_or(HeadError::NoHost)?;
+        let host = without_userinfo(authority);
+        let value = match last {
+            Some(value) if value.as_bytes() == host.as_bytes() => value.clone(),
+            _ => {
+                let value = HeaderValue::from_str(host).map_err(|e| HeadError::Host(e.into()))?;
+                last.insert(value).clone()
+            }
+        };
+        request.headers_mut().insert(HOST, value);
+    }
+    // RFC 9112 §3.2.3: CONNECT keeps the authority-form.
+    if request.uri().authority().is_some() && request.method() != Method::CONNECT {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = None;
+        parts.authority = None;
+        parts.path_and_query.get_or_insert_with(root);
+        *request.uri_mut() = Uri::from_parts(parts)?;
+    }
+    Ok(())
+}
+
+/// HTTP/2: an absolute URI, from which the pseudo-headers come, and no `Host` header.
+pub(super) fn to_http2(request: &mut Request<Body>) -> Result<(), HeadError> {
+    *request.version_mut() = Version::HTTP_2;
+    let host = request.headers_mut().remove(HOST);
+    absolute(request, host.as_ref())
+}
+
+/// Undoes what makes an HTTP/1.1 request unfit for another endpoint.
+pub(super) fn to_absolute(request: &mut Request<Body>, version: Version) {
+    *request.version_mut() = version;
+    if let Some(host) = request.headers().get(HOST).cloned() {
+        // A request whose host is no authority keeps its origin-form and `Host`.
+        let _ = absolute(request, Some(&host));
+    }
+}
+
+fn absolute(request: &mut Request<Body>, host: Option<&HeaderValue>) -> Result<(), HeadError> {
+    let uri = request.uri();
+    let authority = match host {
+        Some(host) if uri.authority().is_none_or(|known| known.as_str() != *host) => {
+            let host = Authority::try_from(host.as_bytes());
+            Some(host.map_err(|e| HeadError::Host(e.into()))?)
+        }
+        None if uri.authority().is_none() => return Err(HeadError::NoHost),
+        _ => None,
+    };
+    if authority.is_none() && uri.scheme().is_some() {
+        return Ok(());
+    }
+    let connect = request.method() == Method::CONNECT;
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    if let Some(authority) = authority {
+        parts.authority = Some(authority);
+    }
+    if !connect {
+        parts.scheme.get_or_insert(Scheme::HTTP);
+        parts.path_and_query.get_or_insert_with(root);
+    }
+    *request.uri_mut() = Uri::from_parts(parts)?;
+    Ok(())
+}
+
+/// RFC 9110 §7.2: `Host` is the authority without its userinfo.
+fn without_userinfo(authority: &Authority) -> &str {
+    let host = authority.as_str();
+    host.rsplit_once('@').map_or(host, |(_, host)| host)
+}
+
+fn root() -> PathAndQuery {
+    PathAndQuery::from_static("/")
+}

@@ -1,0 +1,279 @@
+//! The one error of the client stack.
+//!
+//! It says which resource failed and why in words, carries Envoy's response flag as its stable
+//! reason, the status that Envoy would answer, and whether the request had been sent, which decides
+//! whether sending it again is safe.
+
+use std::fmt;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use mesh_core::{Failure, Flag, http_to_grpc, policy::Name};
+
+use crate::Body;
+
+/// What tower calls an error of any kind.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the mesh could not deliver a request.
+///
+/// ```
+/// # async fn show(client: mesh_http::Client) {
+/// match client.get("http://reviews/1").send().await {
+///     Ok(response) => println!("{}", response.status()),
+///     Err(error) => println!("{} {} resend={}", error.status(), error.flag(), error.is_safe_to_resend()),
+/// }
+/// # }
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    flag: Flag,
+    status: StatusCode,
+    message: String,
+    /// Envoy's body for this reply.
+    body: std::borrow::Cow<'static, str>,
+    sent: bool,
+    retries_exhausted: bool,
+    failure: Option<Failure>,
+    cluster: Option<Name>,
+    attempts: u32,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    pub(crate) fn new(flag: Flag, status: StatusCode, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            flag,
+            status,
+            message: message.into(),
+            body: "".into(),
+            sent: false,
+            retries_exhausted: false,
+            failure: None,
+            cluster: None,
+            attempts: 0,
+            source: None,
+        }))
+    }
+
+    /// 404, as Envoy answers when no virtual host or route matches.
+    pub(crate) fn no_route(message: String) -> Self {
+        Self::new(Flag::NoRoute, StatusCode::NOT_FOUND, message)
+    }
+
+    /// A request that cannot be routed as it is.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Flag::InvalidRequest, StatusCode::BAD_REQUEST, message)
+    }
+
+    /// The reply to a failed attempt (envoy.md §7.1's table).
+    pub(crate) fn upstream(failure: Failure, message: impl Into<String>) -> Self {
+        let (flag, status, reason) = match failure {
+            Failure::Timeout => {
+                let mut e = Self::new(
+                    Flag::UpstreamTimeout,
+                    StatusCode::GATEWAY_TIMEOUT,
+                    message,
+                );
+                e.0.body = "upstream request timeout".into();
+                e.0.failure = Some(failure);
+                return e;
+            }
+            Failure::Connect => (Flag::UpstreamConnectionFailure, 503, "remote connection failure"),
+            Failure::ConnectTimeout => (Flag::UpstreamConnectionFailure, 503, "connection timeout"),
+            Failure::Disconnect => (
+                Flag::UpstreamConnectionTermination,
+                503,
+                "connection termination",
+            ),
+            Failure::RefusedStream => (Flag::UpstreamRemoteReset, 503, "remote refused stream reset"),
+            Failure::Protocol => (Flag::UpstreamProtocolError, 502, "protocol error"),
+            _ => (Flag::UpstreamRemoteReset, 503, "remote reset"),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let mut e = Self::new(flag, status, message);
+        e.0.body = format!(
+            "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
+        )
+        .into();
+        e.0.failure = Some(failure);
+        e
+    }
+
+    /// A circuit breaker is open.
+    pub(crate) fn overflow(message: impl Into<String>) -> Self {
+        let mut e = Self::new(
+            Flag::UpstreamOverflow,
+            StatusCode::SERVICE_UNAVAILABLE,
+            message,
+        );
+        e.0.body =
+            "upstream connect error or disconnect/reset before headers. reset reason: overflow"
+                .into();
+        e
+    }
+
+    #[must_use]
+    pub(crate) fn with_body(mut self, body: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        self.0.body = body.into();
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_cluster(mut self, cluster: Name) -> Self {
+        self.0.cluster = Some(cluster);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_sent(mut self, sent: bool) -> Self {
+        self.0.sent = sent;
+        self
+    }
+
+    pub(crate) fn set_attempts(&mut self, attempts: u32) {
+        self.0.attempts = attempts;
+    }
+
+    pub(crate) fn set_retries_exhausted(&mut self) {
+        self.0.retries_exhausted = true;
+    }
+
+    /// The stable reason.
+    pub fn flag(&self) -> Flag {
+        self.0.flag
+    }
+
+    /// All flags, as Envoy's access log prints them: `URX` first when retries were used up.
+    pub fn flags(&self) -> Vec<Flag> {
+        let mut flags = vec![self.0.flag];
+        if self.0.retries_exhausted {
+            flags.insert(0, Flag::UpstreamRetryLimitExceeded);
+        }
+        flags
+    }
+
+    /// The HTTP status that Envoy answers in this case.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The gRPC status that Envoy answers in this case.
+    pub fn grpc_status(&self) -> u8 {
+        http_to_grpc(self.0.status.as_u16())
+    }
+
+    /// The cluster, when routing got that far.
+    pub fn cluster(&self) -> Option<&str> {
+        self.0.cluster.as_deref()
+    }
+
+    /// How the last attempt failed, when one was made.
+    pub fn failure(&self) -> Option<Failure> {
+        self.0.failure
+    }
+
+    /// How many attempts were made.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether any part of the request may have reached an upstream.
+    pub fn was_sent(&self) -> bool {
+        self.0.sent
+    }
+
+    /// Whether the request certainly had no effect, so that sending it again is safe even if it is
+    /// not idempotent.
+    pub fn is_safe_to_resend(&self) -> bool {
+        !self.0.sent
+    }
+
+    /// Envoy's local reply for this error; a gRPC request (`grpc`) gets HTTP 200 with the mapped
+    /// `grpc-status`.
+    pub fn into_response(self, grpc: bool) -> Response<Body> {
+        let mut response = if grpc {
+            let mut response = Response::new(Body::empty());
+            let headers = response.headers_mut();
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/grpc"),
+            );
+            headers.insert("grpc-status", HeaderValue::from(u16::from(self.grpc_status())));
+            if let Ok(message) = HeaderValue::from_str(&percent_encode(&self.0.body)) {
+                headers.insert("grpc-message", message);
+            }
+            response
+        } else {
+            local_reply(self.0.status, self.0.body.clone().into_owned())
+        };
+        if self.0.flag == Flag::UpstreamOverflow {
+            response
+                .headers_mut()
+                .insert("x-envoy-overloaded", HeaderValue::from_static("true"));
+        }
+        response.extensions_mut().insert(self.0.flag);
+        response
+    }
+}
+
+/// A reply of the mesh's own: `text/plain` when it has a body.
+pub(crate) fn local_reply(status: StatusCode, body: impl Into<bytes::Bytes>) -> Response<Body> {
+    let body = body.into();
+    let length = body.len();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    if length > 0 {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}
+
+/// `grpc-message` encoding (gRPC over HTTP/2: Percent-Encoded).
+fn percent_encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, b| {
+        match b {
+            b' '..=b'~' if b != b'%' => out.push(char::from(b)),
+            _ => out.push_str(&format!("%{b:02X}")),
+        }
+        out
+    })
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        if self.0.attempts > 1 {
+            write!(f, " (after {} attempts)", self.0.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("flag", &self.0.flag)
+            .field("status", &self.0.status)
+            .field("message", &self.0.message)
+            .field("cluster", &self.0.cluster)
+            .field("attempts", &self.0.attempts)
+            .field("sent", &self.0.sent)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|e| &**e as _)
+    }
+}

@@ -1,0 +1,118 @@
+//! Picks the endpoint of one attempt, and counts the attempt as under way until its response's body
+//! has ended.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Response, header};
+use mesh_core::{
+    cluster::{Cluster, PickArgs, PickError},
+    policy::{HostRewrite, Metadata, RoutingPriority},
+};
+
+use super::{Outlier, OutlierLayer};
+use crate::{
+    Body, Error,
+    call::{Call, Destination, Step, now},
+    guard::Guard,
+};
+
+static NO_METADATA: Metadata = Metadata::EMPTY;
+
+/// Chooses among the endpoints of a cluster: the routed one, or one given by hand.
+#[derive(Clone, Debug)]
+pub struct BalanceLayer {
+    cluster: Option<Arc<Cluster>>,
+}
+
+impl BalanceLayer {
+    /// Every request goes to `cluster`.
+    pub const fn new(cluster: Arc<Cluster>) -> Self {
+        Self {
+            cluster: Some(cluster),
+        }
+    }
+
+    /// Each request goes to the cluster that its route chose.
+    pub const fn from_route() -> Self {
+        Self { cluster: None }
+    }
+}
+
+/// See [`BalanceLayer`].
+#[derive(Debug)]
+pub struct Balance<S> {
+    cluster: Option<Arc<Cluster>>,
+    inner: S,
+}
+
+super::step_layer!(BalanceLayer => Balance over Outlier(OutlierLayer), |layer, inner| Balance {
+    cluster: layer.cluster.clone(),
+    inner,
+});
+
+impl<S: Step> Step for Balance<S> {
+    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        if let Some(cluster) = &self.cluster {
+            call.destination = Some(Destination::Cluster(cluster.clone()));
+        }
+        let Some(destination) = &call.destination else {
+            return Err(Error::invalid(
+                "the balancer was given no cluster: put it below a RouteLayer, or make it with BalanceLayer::new",
+            ));
+        };
+        let cluster = destination.cluster();
+        let action = destination.action();
+        let priority = action.map_or(RoutingPriority::Default, |a| a.priority);
+        let permit = cluster
+            .state()
+            .try_request(priority)
+            .map_err(|overflow| {
+                Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
+            })?;
+        let tried = call.tried.as_deref().unwrap_or_default();
+        let pick = cluster
+            .pick(&PickArgs {
+                now: if call.attempts == 0 { call.started } else { now() },
+                random: &*call.env.random,
+                metadata_match: action.map_or(&NO_METADATA, |a| &a.metadata_match),
+                weighted_metadata_match: destination
+                    .target()
+                    .and_then(|t| t.weighted())
+                    .map_or(&NO_METADATA, |w| &w.metadata_match),
+                tried,
+                host_attempts: destination
+                    .retry_policy()
+                    .map_or(1, |p| p.host_selection_retry_max_attempts),
+                hash: None,
+            })
+            .map_err(|error| no_endpoint(&error, cluster))?;
+        let endpoint = pick.endpoint().clone();
+        if let Some(tried) = &mut call.tried {
+            tried.push(endpoint.clone());
+        }
+        if matches!(action.and_then(|a| a.host_rewrite.as_ref()), Some(HostRewrite::Auto))
+            && !endpoint.hostname().is_empty()
+            && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
+        {
+            call.request.headers_mut().insert(header::HOST, host);
+        }
+        call.endpoint = Some(endpoint);
+        call.attempts += 1;
+        let mut response = self.inner.call(call).await?;
+        Guard::add(response.body_mut(), |guard| {
+            guard.in_flight = Some((pick, permit));
+        });
+        Ok(response)
+    }
+}
+
+#[cold]
+fn no_endpoint(error: &PickError, cluster: &Cluster) -> Error {
+    Error::new(
+        mesh_core::Flag::NoHealthyUpstream,
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        error.to_string(),
+    )
+    .with_body("no healthy upstream")
+    .with_cluster(cluster.name().clone())
+}

@@ -1,0 +1,262 @@
+//! Tries again, when the policy, the budget and the time left allow it.
+//!
+//! What is retried is decided in [`mesh_core::resilience`]; here is what it takes: the request is
+//! kept for replay, the pause is slept, and the response that is given up is read to its end if that
+//! costs no waiting, so that its connection can be used again.
+
+use std::{sync::Arc, task::Waker, time::SystemTime};
+
+use http::{Request, Response};
+use http_body::Body as _;
+use mesh_core::{
+    Outcome,
+    policy::{RetryPolicy, RoutingPriority},
+    resilience::{AttemptResult, Decision, NoRetry, RetryContext, RetryState},
+};
+
+use super::{AttemptTimeout, AttemptTimeoutLayer, head, timeout::expired};
+use crate::{
+    Body, Error,
+    call::{Call, Destination, Step, now},
+    replay::Replay,
+};
+
+/// Sends a request again after an attempt that failed in a way the policy names.
+#[derive(Clone, Debug)]
+pub struct RetryLayer {
+    fixed: Option<Arc<RetryPolicy>>,
+    replay_limit: usize,
+}
+
+impl RetryLayer {
+    /// How much of a streamed body is kept by default, in bytes: Envoy's buffer limit.
+    pub const REPLAY_LIMIT: usize = 1 << 20;
+
+    /// The same policy for every request. The `max_retries` of a cluster does not apply: there is no
+    /// cluster.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            fixed: Some(Arc::new(policy)),
+            replay_limit: Self::REPLAY_LIMIT,
+        }
+    }
+
+    /// What each request's route says, else its virtual host; no retries where neither does.
+    pub const fn from_route() -> Self {
+        Self {
+            fixed: None,
+            replay_limit: Self::REPLAY_LIMIT,
+        }
+    }
+
+    /// Keeps up to `bytes` of a streamed body. A longer one is sent on, but no longer retried.
+    #[must_use]
+    pub const fn replay_limit(mut self, bytes: usize) -> Self {
+        self.replay_limit = bytes;
+        self
+    }
+}
+
+/// See [`RetryLayer`].
+#[derive(Debug)]
+pub struct Retry<S> {
+    fixed: Option<Arc<RetryPolicy>>,
+    replay_limit: usize,
+    inner: S,
+}
+
+super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer), |layer, inner| Retry {
+    fixed: layer.fixed.clone(),
+    replay_limit: layer.replay_limit,
+    inner,
+});
+
+impl<S: Step> Step for Retry<S> {
+    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        let routed = call.destination.as_ref().and_then(Destination::retry_policy);
+        if self.fixed.as_deref().or(routed).is_none_or(|p| p.num_retries == 0) {
+            return self.inner.call(call).await;
+        }
+        // Held here, for the call itself goes down by mutable reference.
+        let destination = call.destination.clone();
+        let policy = match (&self.fixed, &destination) {
+            (Some(policy), _) => &**policy,
+            (None, Some(destination)) => match destination.retry_policy() {
+                Some(policy) => policy,
+                None => return self.inner.call(call).await,
+            },
+            (None, None) => return self.inner.call(call).await,
+        };
+        self.attempts(call, policy, destination.as_ref()).await
+    }
+}
+
+impl<S: Step> Retry<S> {
+    async fn attempts(
+        &self,
+        call: &mut Call,
+        policy: &RetryPolicy,
+        destination: Option<&Destination>,
+    ) -> Result<Response<Body>, Error> {
+        let mut state = match head(&call.request) {
+            Ok((head, _)) => RetryState::new(policy, &head),
+            Err(error) => return Err(error),
+        };
+        if !state.may_retry() {
+            return self.inner.call(call).await;
+        }
+        if policy.previous_hosts {
+            call.tried = Some(Vec::new());
+        }
+        let counts = call
+            .destination
+            .as_ref()
+            .and_then(|d| d.target())
+            .is_some_and(|t| t.virtual_host().include_request_attempt_count);
+        let (template, body) = call.take_request().into_parts();
+        let replay = body.into_replay(self.replay_limit);
+        loop {
+            let last = !state.may_retry() ;
+            call.request = match replay.body() {
+                Some(body) => Request::from_parts(template.clone(), body),
+                None => return Err(Error::invalid("the request's body cannot be replayed")),
+            };
+            if counts {
+                call.request
+                    .headers_mut()
+                    .insert("x-envoy-attempt-count", state.attempt().into());
+            }
+            call.attempt_deadline = policy
+                .per_try_timeout
+                .and_then(|limit| now().checked_add(limit));
+            let result = self.inner.call(call).await;
+            let decision = decide(&mut state, policy, destination, call, &replay, &result);
+            let back_off = match decision {
+                Decision::Retry { back_off, .. } => back_off,
+                Decision::No(reason) => return give_up(result, reason, last),
+            };
+            if let Ok(response) = result {
+                discard(response);
+            }
+            tracing::debug!(attempt = state.attempt(), ?back_off, "retrying");
+            pause(call, back_off).await?;
+        }
+    }
+}
+
+fn decide(
+    state: &mut RetryState,
+    policy: &RetryPolicy,
+    destination: Option<&Destination>,
+    call: &Call,
+    replay: &Replay,
+    result: &Result<Response<Body>, Error>,
+) -> Decision {
+    let (outcome, headers, request_sent) = match result {
+        Ok(response) => (
+            Outcome::of_head(response.status(), response.headers()),
+            Some(response.headers()),
+            true,
+        ),
+        Err(error) => match error.failure() {
+            // The whole time is up: nothing to retry in.
+            Some(_) if call.deadline.is_some_and(|d| now() >= d.at) => {
+                return Decision::No(NoRetry::NotRetriable);
+            }
+            Some(failure) => (Outcome::Failure(failure), None, error.was_sent()),
+            // The mesh refused it: no endpoint, an open breaker.
+            None => return Decision::No(NoRetry::NotRetriable),
+        },
+    };
+    if !replay.can_replay() {
+        return Decision::No(NoRetry::NotRetriable);
+    }
+    let uncounted;
+    let cluster = match destination {
+        Some(destination) => destination.cluster().state(),
+        None => {
+            uncounted = Default::default();
+            &uncounted
+        }
+    };
+    state.decide(
+        &RetryContext {
+            policy,
+            cluster,
+            priority: destination
+                .and_then(Destination::action)
+                .map_or(RoutingPriority::Default, |a| a.priority),
+            wall_clock: wall_clock,
+            random: &*call.env.random,
+        },
+        &AttemptResult {
+            outcome,
+            headers,
+            request_sent,
+        },
+    )
+}
+
+/// The only use of the wall clock: an upstream that names a Unix time to retry at.
+fn wall_clock() -> SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "the one place where wall-clock time enters")]
+    SystemTime::now()
+}
+
+fn give_up(
+    result: Result<Response<Body>, Error>,
+    reason: NoRetry,
+    last: bool,
+) -> Result<Response<Body>, Error> {
+    let exhausted = reason == NoRetry::LimitExceeded || last;
+    match result {
+        // Envoy passes the last response on as it is.
+        Ok(mut response) => {
+            if reason == NoRetry::LimitExceeded {
+                response
+                    .extensions_mut()
+                    .insert(mesh_core::Flag::UpstreamRetryLimitExceeded);
+            }
+            Ok(response)
+        }
+        Err(mut error) => {
+            if exhausted && error.failure().is_some() {
+                error.set_retries_exhausted();
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Reads what has already arrived of a body nobody wants. An HTTP/1.1 connection whose response was
+/// read to its end is used again; any other is closed with the body.
+fn discard(response: Response<Body>) {
+    const FRAMES: usize = 16;
+    let mut body = response.into_body();
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    for _ in 0..FRAMES {
+        match std::pin::Pin::new(&mut body).poll_frame(&mut cx) {
+            std::task::Poll::Ready(Some(Ok(_))) if !body.is_end_stream() => {}
+            _ => break,
+        }
+    }
+}
+
+/// Sleeps, but not past the deadline of the whole exchange.
+async fn pause(call: &mut Call, back_off: std::time::Duration) -> Result<(), Error> {
+    let until = now().checked_add(back_off);
+    match (call.deadline, until) {
+        (Some(deadline), until) if until.is_none_or(|u| u >= deadline.at) => {
+            tokio::time::sleep_until(deadline.at.into()).await;
+            let error = expired(Some(deadline.kind), deadline.after);
+            Err(match &call.destination {
+                Some(destination) => error.with_cluster(destination.cluster().name().clone()),
+                None => error,
+            })
+        }
+        _ => {
+            tokio::time::sleep(back_off).await;
+            Ok(())
+        }
+    }
+}

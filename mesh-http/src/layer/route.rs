@@ -1,0 +1,309 @@
+//! Finds a request's route, does what the route says before anything is sent, and changes the
+//! response's headers on the way back.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use mesh_core::{
+    Flag, Mesh, SnapshotRef,
+    policy::{ClusterNotFoundCode, ForwardAction, HostRewrite, RouteAction},
+    routing::{self, MutationLevels, RequestHead, Router},
+};
+
+use crate::{
+    Body, Error,
+    call::{Call, Destination, Step, Target, now},
+    error::local_reply,
+};
+
+const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+
+/// Routes by the current snapshot of a [`Mesh`]; what it learns steers the layers below.
+#[derive(Clone, Debug)]
+pub struct RouteLayer {
+    mesh: Mesh,
+}
+
+impl RouteLayer {
+    /// Routes as `mesh` says.
+    pub fn new(mesh: &Mesh) -> Self {
+        Self { mesh: mesh.clone() }
+    }
+}
+
+/// See [`RouteLayer`].
+#[derive(Debug)]
+pub struct Route<S> {
+    mesh: Mesh,
+    inner: S,
+}
+
+super::step_layer!(RouteLayer => Route, |layer, inner| Route { mesh: layer.mesh.clone(), inner });
+
+impl<S: Step> Step for Route<S> {
+    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        let draw = call.env.random.next_u64();
+        let target = match find(self.mesh.load(), &call.request, draw)? {
+            Found::Forward(target) => target,
+            Found::Reply(response) => return Ok(response),
+        };
+        if let Some(fault) = &target.route().fault
+            && let Some(response) = inject(fault, call).await
+        {
+            return Ok(response);
+        }
+        prepare(&target, &mut call.request)?;
+        let responds = levels(&target).change_responses().then(|| target.clone());
+        call.destination = Some(Destination::Routed(target));
+        let mut response = self.inner.call(call).await?;
+        if let Some(target) = responds {
+            levels(&target).mutate_response(response.headers_mut());
+        }
+        Ok(response)
+    }
+}
+
+enum Found {
+    Forward(Target),
+    Reply(Response<Body>),
+}
+
+/// The decision: listener, virtual host, route, cluster.
+fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Found, Error> {
+    let (head, port) = head(request)?;
+    let (router_index, router) = snapshot.outbound(port).ok_or_else(|| {
+        Error::no_route(format!(
+            "no listener for port {port} (asked for {}); known ports: {:?}",
+            head.authority,
+            snapshot.outbound_ports()
+        ))
+    })?;
+    let host = router
+        .virtual_host(head.authority)
+        .ok_or_else(|| no_virtual_host(router, &head))?;
+    if let Some(location) = routing::tls_redirect(&router.config().virtual_hosts[host], &head) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        response
+            .headers_mut()
+            .insert(header::LOCATION, location_value(location)?);
+        return Ok(Found::Reply(response));
+    }
+    let index = router
+        .route(host, &head, draw)
+        .ok_or_else(|| no_route(router, host, &head))?;
+    let route = &router.config().virtual_hosts[host].routes[index];
+    let action = match &route.action {
+        RouteAction::Forward(action) => action,
+        RouteAction::Redirect(redirect) => {
+            let location = routing::redirect_location(redirect, &route.matches.path, &head);
+            let status = redirect
+                .response_code
+                .unwrap_or(StatusCode::MOVED_PERMANENTLY);
+            return reply_with(status, Some(location), "", router, host, index);
+        }
+        RouteAction::DirectResponse(direct) => {
+            return reply_with(direct.status, None, &direct.body, router, host, index);
+        }
+        _ => {
+            return Err(Error::no_route(format!(
+                "{}: the route's action is unknown",
+                route.origin
+            )));
+        }
+    };
+    let choice = routing::choose_cluster(action, &head, draw);
+    let name = choice.as_ref().map_or("", |c| c.name);
+    let Some(cluster) = snapshot.cluster_position(name) else {
+        return Err(no_cluster(action, name, &route.origin));
+    };
+    let weighted = choice.and_then(|c| c.weighted).map(|(index, _)| index);
+    Ok(Found::Forward(Target {
+        router: router_index,
+        host,
+        route: index,
+        weighted,
+        cluster,
+        snapshot,
+    }))
+}
+
+/// What routing reads, and the port the call dials.
+pub(crate) fn head(request: &Request<Body>) -> Result<(RequestHead<'_>, u16), Error> {
+    let uri = request.uri();
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let host = request.headers().get(header::HOST);
+    let authority = match (host, uri.authority()) {
+        (Some(host), _) => host
+            .to_str()
+            .map_err(|_| Error::invalid("the Host header is not text"))?,
+        (None, Some(authority)) => authority.as_str(),
+        (None, None) => {
+            return Err(Error::invalid(format!(
+                "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"
+            )));
+        }
+    };
+    let port = uri
+        .port_u16()
+        .or_else(|| match uri.authority() {
+            Some(_) => None,
+            None => authority.parse::<Authority>().ok()?.port_u16(),
+        })
+        .unwrap_or(if scheme == "https" { 443 } else { 80 });
+    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let head = RequestHead {
+        method: request.method(),
+        scheme,
+        authority,
+        path,
+        headers: request.headers(),
+    };
+    Ok((head, port))
+}
+
+#[cold]
+fn no_virtual_host(router: &Router, head: &RequestHead<'_>) -> Error {
+    const SHOWN: usize = 8;
+    let hosts = &router.config().virtual_hosts;
+    let mut known: Vec<&str> = hosts
+        .iter()
+        .filter_map(|h| h.domains.first())
+        .map(|d| &**d)
+        .take(SHOWN)
+        .collect();
+    if hosts.len() > SHOWN {
+        known.push("…");
+    }
+    Error::no_route(format!(
+        "no virtual host for `{}` in route configuration `{}`; known: {}",
+        head.authority,
+        router.config().name,
+        known.join(", ")
+    ))
+}
+
+#[cold]
+fn no_route(router: &Router, host: usize, head: &RequestHead<'_>) -> Error {
+    let host = &router.config().virtual_hosts[host];
+    Error::no_route(format!(
+        "none of the {} routes of virtual host `{}` ({}) matches {} {}",
+        host.routes.len(),
+        host.name,
+        host.origin,
+        head.method,
+        head.path
+    ))
+}
+
+#[cold]
+fn no_cluster(action: &ForwardAction, name: &str, origin: &mesh_core::policy::Origin) -> Error {
+    let status = match action.cluster_not_found {
+        ClusterNotFoundCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ClusterNotFoundCode::NotFound => StatusCode::NOT_FOUND,
+        ClusterNotFoundCode::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Error::new(
+        Flag::NoCluster,
+        status,
+        format!("{origin}: the route leads to cluster `{name}`, which does not exist"),
+    )
+    .with_cluster(Arc::from(name))
+}
+
+fn location_value(location: String) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(location)
+        .map_err(|e| Error::invalid(format!("the redirect's Location: {e}")))
+}
+
+/// A reply that the route itself makes; response header changes apply to it too.
+fn reply_with(
+    status: StatusCode,
+    location: Option<String>,
+    body: &str,
+    router: &Router,
+    host: usize,
+    route: usize,
+) -> Result<Found, Error> {
+    let mut response = local_reply(status, body.to_owned());
+    if let Some(location) = location {
+        response
+            .headers_mut()
+            .insert(header::LOCATION, location_value(location)?);
+    }
+    let config = router.config();
+    let host = &config.virtual_hosts[host];
+    let route = &host.routes[route];
+    MutationLevels::new(config, host, route, None).mutate_response(response.headers_mut());
+    Ok(Found::Reply(response))
+}
+
+/// The header changes of a target, in the order they apply.
+fn levels(target: &Target) -> MutationLevels<'_> {
+    MutationLevels::new(
+        target.snapshot.routers()[target.router].config(),
+        target.virtual_host(),
+        target.route(),
+        target.weighted(),
+    )
+}
+
+/// Request header changes, then the host's rewrite, then the path's: Envoy's order.
+fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
+    levels(target).mutate_request(request.headers_mut());
+    let Some(action) = target.action() else {
+        return Ok(());
+    };
+    let host = match (target.weighted(), &action.host_rewrite) {
+        (Some(entry), _) if entry.host_rewrite_literal.is_some() => {
+            entry.host_rewrite_literal.clone()
+        }
+        (_, Some(HostRewrite::Literal(value))) => Some(value.clone()),
+        (_, Some(HostRewrite::Header(name))) => request.headers().get(name).cloned(),
+        // `Auto` waits for the endpoint.
+        _ => None,
+    };
+    if let Some(host) = host {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    if let Some(rewrite) = &action.path_rewrite
+        && let Some(new) = routing::rewrite_path(&target.route().matches.path, rewrite, path)
+    {
+        let original = HeaderValue::from_str(path);
+        let mut parts = request.uri().clone().into_parts();
+        if parts.authority.is_some() && parts.scheme.is_none() {
+            parts.scheme = Some(Scheme::HTTP);
+        }
+        parts.path_and_query = Some(PathAndQuery::try_from(new).map_err(|e| {
+            Error::invalid(format!("{}: the rewritten path: {e}", target.route().origin))
+        })?);
+        *request.uri_mut() = Uri::from_parts(parts)
+            .map_err(|e| Error::invalid(format!("{}: the rewritten URI: {e}", target.route().origin)))?;
+        if let Ok(original) = original {
+            request.headers_mut().insert(X_ENVOY_ORIGINAL_PATH, original);
+        }
+    }
+    Ok(())
+}
+
+/// Envoy's fault filter: the delay, then the abort, each by a draw of its own.
+async fn inject(fault: &mesh_core::policy::Fault, call: &mut Call) -> Option<Response<Body>> {
+    if let Some(delay) = &fault.delay
+        && delay.percentage.contains(call.env.random.next_u64())
+    {
+        // Not past a deadline: the timeout below then answers at once.
+        let left = call.deadline.map(|d| d.at.saturating_duration_since(now()));
+        tokio::time::sleep(left.map_or(delay.fixed_delay, |l| l.min(delay.fixed_delay))).await;
+    }
+    let abort = fault.abort.as_ref()?;
+    if !abort.percentage.contains(call.env.random.next_u64()) {
+        return None;
+    }
+    let error = Error::new(Flag::FaultInjected, abort.http_status, "fault filter abort")
+        .with_body("fault filter abort");
+    Some(error.into_response(mesh_core::is_grpc(call.request.headers())))
+}

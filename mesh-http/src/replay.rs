@@ -1,0 +1,219 @@
+//! Request bodies that can be sent more than once.
+//!
+//! Empty and whole bodies are cloned. A stream is kept as its first attempt reads it, up to a limit;
+//! a later attempt gets the kept part and then the rest of the stream. Past the limit what was kept
+//! is freed, the running attempt goes on, and no other can start.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::{BoxError, body::{Body, Kind}};
+
+impl Body {
+    /// A body that can be sent again while no more than `limit` bytes of it were read.
+    pub fn into_replay(self, limit: usize) -> Replay {
+        match self.kind {
+            Kind::Empty => Replay(Source::Empty),
+            Kind::Whole(bytes) => Replay(Source::Whole(bytes)),
+            _ => Replay(Source::Stream(Arc::new(Mutex::new(Stream {
+                rest: Some(self),
+                kept: Vec::new(),
+                kept_bytes: 0,
+                trailers: None,
+                state: State::Keeping { limit },
+                attempt: 0,
+            })))),
+        }
+    }
+}
+
+/// Makes the body of each attempt. Dropping it ends the keeping: the last attempt streams on.
+pub struct Replay(Source);
+
+enum Source {
+    Empty,
+    Whole(Bytes),
+    Stream(Arc<Mutex<Stream>>),
+}
+
+impl Replay {
+    /// Whether another attempt can have a body.
+    pub fn can_replay(&self) -> bool {
+        match &self.0 {
+            Source::Stream(stream) => matches!(lock(stream).state, State::Keeping { .. }),
+            _ => true,
+        }
+    }
+
+    /// The body of the next attempt, `None` when it [cannot be replayed](Self::can_replay). Bodies
+    /// of earlier attempts fail when they are read on.
+    pub fn body(&self) -> Option<Body> {
+        Some(match &self.0 {
+            Source::Empty => Body::empty(),
+            Source::Whole(bytes) => bytes.clone().into(),
+            Source::Stream(stream) => {
+                let mut locked = lock(stream);
+                if !matches!(locked.state, State::Keeping { .. }) {
+                    return None;
+                }
+                locked.attempt += 1;
+                Kind::Replay(ReplayBody {
+                    stream: stream.clone(),
+                    attempt: locked.attempt,
+                    next: 0,
+                    trailers_done: false,
+                })
+                .into()
+            }
+        })
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if let Source::Stream(stream) = &self.0 {
+            lock(stream).state = State::Streaming;
+        }
+    }
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("can_replay", &self.can_replay())
+            .finish()
+    }
+}
+
+struct Stream {
+    /// `None` once read to its end.
+    rest: Option<Body>,
+    kept: Vec<Bytes>,
+    kept_bytes: usize,
+    trailers: Option<HeaderMap>,
+    state: State,
+    attempt: u32,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// What is read is kept.
+    Keeping { limit: usize },
+    /// Past the limit, failed, or no further attempt will come.
+    Streaming,
+}
+
+/// One attempt's view of a kept stream.
+pub(crate) struct ReplayBody {
+    stream: Arc<Mutex<Stream>>,
+    attempt: u32,
+    /// Index into `kept`.
+    next: usize,
+    trailers_done: bool,
+}
+
+/// An attempt read on after a later one had begun.
+#[derive(Debug, thiserror::Error)]
+#[error("the request body is being sent by a later attempt")]
+struct Superseded;
+
+impl ReplayBody {
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut stream = lock(&self.stream);
+        let stream = &mut *stream;
+        if stream.attempt != self.attempt {
+            return Poll::Ready(Some(Err(Superseded.into())));
+        }
+        if let Some(data) = stream.kept.get_mut(self.next) {
+            self.next += 1;
+            return Poll::Ready(Some(Ok(Frame::data(match stream.state {
+                State::Keeping { .. } => data.clone(),
+                State::Streaming => std::mem::take(data),
+            }))));
+        }
+        let Some(rest) = &mut stream.rest else {
+            let trailers = (!std::mem::replace(&mut self.trailers_done, true))
+                .then(|| stream.trailers.clone())
+                .flatten();
+            return Poll::Ready(trailers.map(|t| Ok(Frame::trailers(t))));
+        };
+        let frame = ready!(std::pin::Pin::new(rest).poll_frame(cx));
+        match &frame {
+            None => stream.rest = None,
+            Some(Err(_)) => stream.stop_keeping(),
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    stream.keep(data);
+                    self.next = stream.kept.len();
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    stream.trailers = Some(trailers.clone());
+                    stream.rest = None;
+                    self.trailers_done = true;
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        let stream = lock(&self.stream);
+        self.next >= stream.kept.len()
+            && match &stream.rest {
+                Some(rest) => rest.is_end_stream(),
+                None => self.trailers_done || stream.trailers.is_none(),
+            }
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        let stream = lock(&self.stream);
+        let kept = stream
+            .kept
+            .iter()
+            .skip(self.next)
+            .map(|data| data.len() as u64)
+            .sum::<u64>();
+        let rest = stream
+            .rest
+            .as_ref()
+            .map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower() + kept);
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + kept);
+        }
+        hint
+    }
+}
+
+impl Stream {
+    fn keep(&mut self, data: &Bytes) {
+        if let State::Keeping { limit } = self.state {
+            self.kept_bytes += data.len();
+            if self.kept_bytes > limit {
+                self.stop_keeping();
+            } else {
+                self.kept.push(data.clone());
+            }
+        }
+    }
+
+    /// Called with nothing kept left to read.
+    fn stop_keeping(&mut self) {
+        self.state = State::Streaming;
+        self.kept = Vec::new();
+    }
+}
+
+fn lock(stream: &Mutex<Stream>) -> MutexGuard<'_, Stream> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,114 @@
+//! Allocations per request on a warm connection: they do not depend on the machine.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{Request, Response, Version};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use mesh_core::policy::{Cluster, HttpProtocol};
+use mesh_http::{
+    Body,
+    connections::{ConnectionSet, Limits},
+};
+
+/// The server has its own thread, which the counter does not see.
+fn server(protocol: HttpProtocol) -> std::net::SocketAddr {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime().block_on(async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            while let Ok((io, _)) = listener.accept().await {
+                let hello = service_fn(|_: Request<Incoming>| async {
+                    Ok::<_, Infallible>(Response::new(Body::from("hello world!")))
+                });
+                tokio::spawn(async move {
+                    let io = TokioIo::new(io);
+                    if protocol == HttpProtocol::Http2 {
+                        let exec = TokioExecutor::new();
+                        let server = hyper::server::conn::http2::Builder::new(exec);
+                        server.serve_connection(io, hello).await
+                    } else {
+                        let server = hyper::server::conn::http1::Builder::new();
+                        server.serve_connection(io, hello).await
+                    }
+                });
+            }
+        });
+    });
+    told.recv().unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+async fn exchange(set: &ConnectionSet, uri: &http::Uri) {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = uri.clone();
+    *request.version_mut() = Version::HTTP_11;
+    let response = set.send(request, Limits::default()).await.unwrap();
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        frame.unwrap();
+    }
+}
+
+fn allocations_per_request(protocol: HttpProtocol) -> f64 {
+    const REQUESTS: u64 = 1_000;
+    const TASKS: u64 = 8;
+    let address = server(protocol);
+    let uri: http::Uri = format!("http://{address}/hello").parse().unwrap();
+    let cluster = Cluster::new("a").with_protocol(protocol);
+    let runtime = runtime();
+    let set = Arc::new(ConnectionSet::new(address.into(), (&cluster).into()));
+    let round = |requests: u64| {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..TASKS {
+            let (set, uri) = (set.clone(), uri.clone());
+            tasks.spawn_on(
+                async move {
+                    for _ in 0..requests {
+                        exchange(&set, &uri).await;
+                    }
+                },
+                runtime.handle(),
+            );
+        }
+        runtime.block_on(tasks.join_all());
+    };
+    round(100);
+    let counted = allocation_counter::measure(|| round(REQUESTS));
+    counted.count_total as f64 / (REQUESTS * TASKS) as f64
+}
+
+#[test]
+fn an_http1_request_allocates_at_most_7_times() {
+    let per_request = allocations_per_request(HttpProtocol::Http1);
+    println!("HTTP/1.1: {per_request:.2} allocations per request");
+    assert!(per_request < 7.0, "{per_request}");
+}
+
+#[test]
+fn an_http2_request_allocates_at_most_9_times() {
+    let per_request = allocations_per_request(HttpProtocol::Http2);
+    println!("HTTP/2: {per_request:.2} allocations per request");
+    assert!(per_request < 9.0, "{per_request}");
+}
+
+#[test]
+fn futures_and_bodies_stay_small() {
+    let set = ConnectionSet::new(
+        "127.0.0.1:1".parse().unwrap(),
+        (&Cluster::new("a")).into(),
+    );
+    let sending = set.send(Request::new(Body::empty()), Limits::default());
+    println!("send: {} bytes", std::mem::size_of_val(&sending));
+    println!("Body: {} bytes", std::mem::size_of::<Body>());
+    assert!(std::mem::size_of_val(&sending) <= 2048);
+    assert!(std::mem::size_of::<Body>() <= 80);
+}

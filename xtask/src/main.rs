@@ -1,0 +1,120 @@
+//! `cargo xtask <command>`: everything CI does, the same way on every machine.
+//!
+//! - `test`: installs the real peers, then format, lints, import rules, tests, docs and the demo
+//! - `peers`: installs the real peers only (into `target/peers`)
+//! - `check-imports`: the import rules of `docs/architecture.md`
+//! - `bench`: the end-to-end comparison beside bare hyper-util and a real Envoy
+//! - `build-cost`: crates and CPU seconds that a service pays for depending on the mesh
+
+mod build_cost;
+mod imports;
+mod peers;
+
+use std::process::{Command, ExitCode};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let result = match command.as_str() {
+        "test" => test(),
+        "peers" => peers::install().map(|envoy| println!("envoy: {}", envoy.display())),
+        "check-imports" => imports::check(),
+        "bench" => bench(),
+        "build-cost" => build_cost::report(),
+        _ => Err("usage: cargo xtask test | peers | check-imports | bench | build-cost".into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {command}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The whole gate, cheapest checks first.
+fn test() -> Result {
+    let envoy = peers::install()?;
+    step("format", cargo(&["fmt", "--all", "--check"]))?;
+    imports::check()?;
+    step(
+        "lints",
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    )?;
+    step(
+        "features one by one",
+        cargo(&["check", "--package", "mesh-http", "--no-default-features"]),
+    )?;
+    for feature in ["axum", "metrics", "opentelemetry"] {
+        step(
+            feature,
+            cargo(&[
+                "check",
+                "--package",
+                "mesh-http",
+                "--no-default-features",
+                "--features",
+                feature,
+            ]),
+        )?;
+    }
+    step(
+        "tests",
+        cargo(&["test", "--workspace", "--all-features"]).env("MESH_TEST_ENVOY", &envoy),
+    )?;
+    step(
+        "documentation",
+        cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    step(
+        "demo",
+        cargo(&["run", "--quiet", "--bin", "canary", "--", "--once"]),
+    )?;
+    println!("xtask test: everything passed");
+    Ok(())
+}
+
+fn bench() -> Result {
+    let envoy = peers::install()?;
+    step(
+        "end to end",
+        cargo(&[
+            "run",
+            "--release",
+            "--package",
+            "mesh-benches",
+            "--bin",
+            "loopback",
+        ])
+        .env("MESH_TEST_ENVOY", &envoy),
+    )
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+fn step(name: &str, mut command: impl std::borrow::BorrowMut<Command>) -> Result {
+    let command = command.borrow_mut();
+    println!("== {name}: {command:?}");
+    let status = command
+        .status()
+        .map_err(|e| format!("{name}: cannot run {command:?}: {e}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{name} failed: {status}").into())
+    }
+}

