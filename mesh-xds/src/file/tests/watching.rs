@@ -4,14 +4,20 @@ use std::{
     collections::HashMap, net::SocketAddr, os::unix::fs::symlink, sync::Mutex, time::Duration,
 };
 
-use mesh_core::policy::{ClusterLoadAssignment, Metadata, Name};
+use mesh_core::{
+    Config, Mesh,
+    policy::{ClusterLoadAssignment, Metadata, Name},
+};
 use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    Config, FileSource,
+    FileSource,
     dns::{Resolve, ResolveFuture},
-    file::{FileWatch, Publish, load::Loader},
+    file::{
+        load::Loader,
+        watch::{FileWatch, Publish},
+    },
 };
 
 /// How soon an edit must show.
@@ -45,7 +51,7 @@ impl Publish for Recorder {
         self.0.lock().unwrap().assigned.push(assigned);
     }
 
-    fn reject(&self, _: &str, error: String) {
+    fn reject(&self, error: String) {
         self.0.lock().unwrap().rejected.push(error);
     }
 }
@@ -294,6 +300,53 @@ async fn a_registration_changes_its_service_only() {
             assignments.contains_key(name).then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_mesh_is_published_into_and_ends_the_watch() {
+    let dir = TempDir::new();
+    dir.write("a.yaml", &service("default", "a.com", 80));
+    let registry = Registry::new();
+    let _one = registry.register(
+        "a.com",
+        80,
+        SocketAddr::from(([127, 0, 0, 1], 1)),
+        Metadata::default(),
+    );
+    let mesh = Mesh::new();
+    let source = FileSource::new(&dir.0).with_registry(registry.clone());
+    source.start(&mesh).await.unwrap();
+    assert_eq!(mesh.status().version, 1);
+    assert_eq!(mesh.load().outbound_ports(), [80]);
+    let count = || {
+        mesh.load()
+            .cluster("outbound|80||a.com")
+            .unwrap()
+            .assignment()
+            .len()
+    };
+    assert_eq!(count(), 2);
+    let deadline = Instant::now() + SOON;
+    let _two = registry.register(
+        "a.com",
+        80,
+        SocketAddr::from(([127, 0, 0, 1], 2)),
+        Metadata::default(),
+    );
+    while count() != 3 {
+        assert!(Instant::now() < deadline, "the registration does not show");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(mesh.status().version, 1);
+    dir.write("a.yaml", "kind: [");
+    while mesh.status().last_error.is_none() {
+        assert!(Instant::now() < deadline, "the error does not show");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count(), 3);
+    let weak = mesh.downgrade();
+    drop(mesh);
+    assert!(weak.upgrade().is_none());
 }
 
 /// Answers `a.com`, and no other name ever.
