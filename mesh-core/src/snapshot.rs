@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     policy::{
         self, ClusterLoadAssignment, ClusterSpecifier, Direction, Listener, Name, Origin,
-        RouteAction, RouteConfiguration, TlsRequirement,
+        RouteAction, RouteConfiguration,
     },
     routing::{Router, RouterError},
 };
@@ -379,9 +379,6 @@ fn unsupported(config: &Config) -> Vec<ConfigError> {
         });
     };
     for host in config.routes.iter().flat_map(|r| &r.virtual_hosts) {
-        if host.require_tls != TlsRequirement::None {
-            reject("require_tls", &host.origin);
-        }
         for route in &host.routes {
             if route.cors.is_some() {
                 reject("CORS", &route.origin);
@@ -389,6 +386,9 @@ fn unsupported(config: &Config) -> Vec<ConfigError> {
             if let RouteAction::Forward(action) = &route.action {
                 if !action.hash_policy.is_empty() {
                     reject("hash_policy", &route.origin);
+                }
+                if action.timeouts.idle_timeout.is_some() {
+                    reject("idle_timeout", &route.origin);
                 }
                 if !action.mirrors.is_empty() {
                     reject("request mirroring", &route.origin);

@@ -119,6 +119,22 @@ impl Body {
         guard.downcast_mut()
     }
 
+    /// Reads the body to its end.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    pub async fn bytes(self) -> Result<Bytes, BoxError> {
+        Ok(self.collect().await?.to_bytes())
+    }
+
+    /// Reads the body to its end, as text.
+    ///
+    /// # Errors
+    /// When it breaks off, or is not UTF-8.
+    pub async fn text(self) -> Result<String, BoxError> {
+        Ok(String::from_utf8(self.bytes().await?.into())?)
+    }
+
     /// A response body read from a leased connection.
     pub(crate) fn leased(body: Incoming, lease: Lease) -> Self {
         if body.is_end_stream() {

@@ -15,7 +15,7 @@ use crate::{
     Body, BoxError, Error, RequestBuilder,
     call::{Environment, Step},
     layer::{
-        AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Inner, Observe,
+        AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector, Observe,
         ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route, RouteLayer,
         Timeout, TimeoutLayer, Tower,
     },
@@ -103,14 +103,14 @@ impl ClientBuilder {
         self.stack(Connections)
     }
 
-    /// Builds the client on `service`, which is called with each attempt in place of connections of
-    /// the mesh's own: for tests, simulations and other transports. The picked endpoint is in the
-    /// request's extensions as [`PickedEndpoint`](crate::PickedEndpoint).
-    pub fn connector<S>(self, service: S) -> Client<Inner<S>>
+    /// Builds the client on `service`, which is called with each attempt (an
+    /// [`Outbound`](crate::layer::Outbound)) in place of connections of the mesh's own: for tests,
+    /// simulations and other transports.
+    pub fn connector<S>(self, service: S) -> Client<Connector<S>>
     where
-        Inner<S>: Step,
+        Connector<S>: Step,
     {
-        self.stack(Inner::new(service))
+        self.stack(Connector::new(service))
     }
 
     /// The order is behaviour; `docs/architecture.md` says why it is this one.

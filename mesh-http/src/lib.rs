@@ -21,6 +21,7 @@ pub mod layer;
 mod replay;
 mod request;
 pub mod server;
+pub mod telemetry;
 pub mod trace_context;
 
 pub use self::{

@@ -15,30 +15,105 @@
 //! a new set and swap it in. A pick never waits for it. An ejection first sets a flag in the
 //! endpoint, which every pick checks, so not even a pick from the last set uses it.
 
-use crate::{
-    Slot,
-    policy::{Address, Name},
+mod breaker;
+mod endpoint;
+mod endpoint_set;
+mod members;
+mod outlier;
+mod pick;
+mod picker;
+mod priority;
+mod state;
+mod status;
+mod subset;
+mod weights;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-/// A cluster's runtime.
-#[derive(Debug)]
+use arc_swap::ArcSwap;
+
+pub use self::{
+    breaker::{BreakerStatus, Overflow, Permit, Resource, ResourceStatus},
+    endpoint::{Endpoint, InFlight},
+    outlier::{EjectionType, OutlierStats},
+    pick::{Pick, PickArgs, PickError},
+    state::ClusterState,
+    status::{EndpointStatus, Health},
+};
+use self::{
+    endpoint_set::{Census, EndpointSet},
+    members::Members,
+    outlier::{Book, Suspect},
+};
+use crate::{
+    Outcome, Random, Slot,
+    policy::{
+        self, ClusterLoadAssignment, ConnectionPool, HealthStatus, HttpProtocol, Name,
+        OutlierDetection,
+    },
+};
+
+/// The runtime of one [`policy::Cluster`].
 pub struct Cluster {
-    name: Name,
-    slot: Slot,
+    policy: Arc<policy::Cluster>,
+    state: Arc<ClusterState>,
+    set: ArcSwap<EndpointSet>,
 }
 
 impl Cluster {
-    /// A cluster.
-    pub fn new(name: impl Into<Name>) -> Self {
+    /// A cluster with the endpoints of `assignment`.
+    ///
+    /// From `previous`, when it has the same name, it takes over the [`ClusterState`] and the
+    /// endpoints by address; if the policies differ in how they connect, each endpoint gets a fresh
+    /// handle that takes over its health.
+    pub fn new(
+        policy: Arc<policy::Cluster>,
+        assignment: Arc<ClusterLoadAssignment>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let previous = previous.filter(|previous| previous.policy.name == policy.name);
+        let state = previous.map_or_else(Arc::default, |previous| previous.state.clone());
+        state.set_limits(&policy.circuit_breakers);
+
+        let mut book = state.outlier.lock();
+        let old_set = previous.map(|previous| previous.set.load_full());
+        let same_connections = previous
+            .is_some_and(|previous| Connecting::of(&previous.policy) == Connecting::of(&policy));
+        let members = Members::new(&policy, assignment, |endpoint| {
+            let old = old_set.as_ref().map(|set| &*set.members);
+            handle(old, endpoint, same_connections)
+        });
+        let detecting = policy.outlier_detection.is_some();
+        state.outlier.retain(&mut book, |address| {
+            detecting && members.find(address).is_some()
+        });
+        let set = build(
+            &policy,
+            &state,
+            &book,
+            Arc::new(members),
+            old_set.as_deref(),
+        );
+        drop(book);
         Self {
-            name: name.into(),
-            slot: Slot::default(),
+            policy,
+            state,
+            set: ArcSwap::from_pointee(set),
         }
     }
 
+    /// What it was told.
+    pub const fn policy(&self) -> &Arc<policy::Cluster> {
+        &self.policy
+    }
+
     /// Its name.
-    pub const fn name(&self) -> &Name {
-        &self.name
+    pub fn name(&self) -> &Name {
+        &self.policy.name
     }
 
     /// What survives changes of its policy.
@@ -67,7 +142,9 @@ impl Cluster {
         let members = Members::new(&self.policy, assignment, |endpoint| {
             handle(Some(&old.members), endpoint, true)
         });
-        book.retain(|address| members.find(address).is_some());
+        self.state
+            .outlier
+            .retain(&mut book, |address| members.find(address).is_some());
         self.rebuild(&book, Arc::new(members));
         true
     }
@@ -300,29 +377,72 @@ impl Cluster {
     }
 }
 
-/// An endpoint's runtime.
-#[derive(Debug)]
-pub struct Endpoint {
-    address: Address,
-    slot: Slot,
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = self.set.load();
+        f.debug_struct("Cluster")
+            .field("name", &self.policy.name)
+            .field("endpoints", &set.members.len())
+            .field("ejected", &set.ejected)
+            .finish_non_exhaustive()
+    }
 }
 
-impl Endpoint {
-    /// An endpoint.
-    pub fn new(address: impl Into<Address>) -> Self {
-        Self {
-            address: address.into(),
-            slot: Slot::default(),
+/// The set of `members`, their flags brought in line with the book first: another `Cluster` of the
+/// name may have ejected or freed them, by handles of its own.
+fn build(
+    policy: &policy::Cluster,
+    state: &ClusterState,
+    book: &Book,
+    members: Arc<Members>,
+    previous: Option<&EndpointSet>,
+) -> EndpointSet {
+    let detecting = policy.outlier_detection.is_some();
+    for endpoint in &members.endpoints {
+        if endpoint.is_ejected() && !(detecting && book.is_ejected(endpoint.address())) {
+            endpoint.set_ejected(false);
         }
     }
-
-    /// Where it listens.
-    pub const fn address(&self) -> &Address {
-        &self.address
+    for endpoint in book.ejected().filter_map(|address| members.find(address)) {
+        endpoint.set_ejected(detecting);
     }
+    EndpointSet::new(policy, members, state.outlier.version(), previous)
+}
 
-    /// For adapters.
-    pub const fn slot(&self) -> &Slot {
-        &self.slot
+/// The old handle if its connections still serve, else a fresh one that takes over its health.
+fn handle(
+    old: Option<&Members>,
+    endpoint: &policy::Endpoint,
+    same_connections: bool,
+) -> Arc<Endpoint> {
+    let hostname = endpoint.hostname.clone();
+    match old.and_then(|members| members.find(&endpoint.address)) {
+        Some(old) if same_connections && *old.hostname() == *hostname => old.clone(),
+        Some(old) => Arc::new(old.renewed(hostname)),
+        None => Arc::new(Endpoint::new(endpoint.address.clone()).with_hostname(hostname)),
+    }
+}
+
+/// All that connections are made by; a change of it needs new ones.
+#[derive(PartialEq)]
+struct Connecting<'a> {
+    protocol: HttpProtocol,
+    connect_timeout: Duration,
+    pool: &'a ConnectionPool,
+    max_connections: [u32; 2],
+}
+
+impl<'a> Connecting<'a> {
+    fn of(policy: &'a policy::Cluster) -> Self {
+        let breakers = &policy.circuit_breakers;
+        Self {
+            protocol: policy.protocol,
+            connect_timeout: policy.connect_timeout,
+            pool: &policy.connection_pool,
+            max_connections: [
+                breakers.default.max_connections,
+                breakers.high.max_connections,
+            ],
+        }
     }
 }

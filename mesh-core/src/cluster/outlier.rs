@@ -238,11 +238,13 @@ impl OutlierDetector {
         true
     }
 
-    /// Forgets everything: outlier detection was switched off.
-    pub(super) fn clear(&self, book: &mut Book) {
-        book.ejections.clear();
-        self.due.store(NEVER, Ordering::Relaxed);
-        self.version.fetch_add(1, Ordering::Release);
+    /// Forgets the endpoints that left.
+    pub(super) fn retain(&self, book: &mut Book, stays: impl Fn(&Address) -> bool) {
+        let before = book.ejections.len();
+        book.ejections.retain(|address, _| stays(address));
+        if book.ejections.len() != before {
+            self.version.fetch_add(1, Ordering::Release);
+        }
     }
 
     pub(super) fn status(&self, book: &Book, address: &Address) -> Option<EjectionStatus> {
@@ -277,14 +279,18 @@ impl OutlierDetector {
 }
 
 impl Book {
-    /// Every address with a history, and whether it is ejected.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Address, bool)> {
-        self.ejections.iter().map(|(a, e)| (a, e.ejected))
+    /// The addresses that are ejected.
+    pub(super) fn ejected(&self) -> impl Iterator<Item = &Address> {
+        self.ejections
+            .iter()
+            .filter(|(_, ejection)| ejection.ejected)
+            .map(|(address, _)| address)
     }
 
-    /// Forgets endpoints that left the cluster.
-    pub(super) fn retain(&mut self, stays: impl Fn(&Address) -> bool) {
-        self.ejections.retain(|address, _| stays(address));
+    pub(super) fn is_ejected(&self, address: &Address) -> bool {
+        self.ejections
+            .get(address)
+            .is_some_and(|ejection| ejection.ejected)
     }
 
     pub(super) const fn stats(&self, active: usize) -> OutlierStats {

@@ -12,7 +12,8 @@ use super::{
     rewrite::{redirect_location, tls_redirect},
 };
 use crate::policy::{
-    ClusterSpecifier, ForwardAction, Name, Origin, Route, RouteAction, RouteMatch, WeightedClusters,
+    ClusterSpecifier, ForwardAction, Metadata, Name, Origin, Route, RouteAction, RouteMatch,
+    WeightedClusters,
 };
 
 /// The way of one request through a [`Router`], as data. `Display` makes a report of several lines,
@@ -109,7 +110,7 @@ pub struct ClusterExplanation {
     /// How it was chosen.
     pub how: How,
     /// The subset of its endpoints that the route asks for.
-    pub subset: Vec<(String, String)>,
+    pub subset: Metadata,
 }
 
 /// How a cluster was chosen.
@@ -283,18 +284,10 @@ fn explain_cluster(
             explain_weights(clusters, chosen, draw_in_header(clusters, head), random)
         }
     };
-    // The weighted entry's criteria are merged over the route's.
-    let mut subset: Vec<(String, String)> = Vec::new();
-    let entry = weighted.map(|(_, cluster)| &cluster.metadata_match);
-    for (key, value) in entry
-        .into_iter()
-        .chain([&action.metadata_match])
-        .flat_map(|m| m.iter())
-    {
-        if !subset.iter().any(|(known, _)| known == key) {
-            subset.push((key.to_owned(), value.to_owned()));
-        }
-    }
+    let subset = match weighted {
+        Some((_, cluster)) => action.metadata_match.merged(&cluster.metadata_match),
+        None => action.metadata_match.clone(),
+    };
     ClusterExplanation {
         name: choice.map(|choice| choice.name.to_owned()),
         how,

@@ -34,6 +34,14 @@ impl<'a> MutationLevels<'a> {
         Self(levels)
     }
 
+    /// Whether any level changes responses.
+    pub fn change_responses(&self) -> bool {
+        self.0
+            .into_iter()
+            .flatten()
+            .any(|level| !level.response_add.is_empty() || !level.response_remove.is_empty())
+    }
+
     /// Changes the headers of a request. Envoy does it before it rewrites host and path.
     pub fn mutate_request(&self, headers: &mut HeaderMap) {
         for level in self.0.into_iter().flatten() {

@@ -22,6 +22,7 @@
 
 mod balance;
 mod connections;
+mod connector;
 mod local_reply;
 mod observe;
 mod outlier;
@@ -38,11 +39,13 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
+use mesh_core::cluster::Endpoint;
 use tower_service::Service;
 
 pub use self::{
     balance::{Balance, BalanceLayer},
     connections::Connections,
+    connector::{Connector, Outbound},
     local_reply::{LocalReply, LocalReplyLayer},
     observe::{Observe, ObserveLayer},
     outlier::{Outlier, OutlierLayer},
@@ -222,11 +225,16 @@ fn foreign(error: BoxError, sent: bool) -> Error {
     }
 }
 
+/// The endpoint that a [`BalanceLayer`] picked for `request`, for a plain tower service below it.
+pub fn picked_endpoint<B>(request: &Request<B>) -> Option<&Arc<Endpoint>> {
+    request.extensions().get::<Carried>()?.endpoint.as_ref()
+}
+
 /// What a call carries across a tower seam, in the request's extensions.
 #[derive(Clone)]
 struct Carried {
     destination: Option<Destination>,
-    endpoint: Option<Arc<mesh_core::cluster::Endpoint>>,
+    endpoint: Option<Arc<Endpoint>>,
     deadline: Option<Deadline>,
     attempt_deadline: Option<std::time::Instant>,
 }

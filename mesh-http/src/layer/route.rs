@@ -84,6 +84,14 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
     let host = router
         .virtual_host(head.authority)
         .ok_or_else(|| no_virtual_host(router, &head))?;
+    if let Some(location) = routing::tls_redirect(&router.config().virtual_hosts[host], &head) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        response
+            .headers_mut()
+            .insert(header::LOCATION, location_value(location)?);
+        return Ok(Found::Reply(response));
+    }
     let index = router
         .route(host, &head, draw)
         .ok_or_else(|| no_route(router, host, &head))?;
@@ -206,6 +214,11 @@ fn no_cluster(action: &ForwardAction, name: &str, origin: &mesh_core::policy::Or
     .with_cluster(Arc::from(name))
 }
 
+fn location_value(location: String) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(location)
+        .map_err(|e| Error::invalid(format!("the redirect's Location: {e}")))
+}
+
 /// A reply that the route itself makes; response header changes apply to it too.
 fn reply_with(
     status: StatusCode,
@@ -217,9 +230,9 @@ fn reply_with(
 ) -> Result<Found, Error> {
     let mut response = local_reply(status, body.to_owned());
     if let Some(location) = location {
-        let value = HeaderValue::try_from(location)
-            .map_err(|e| Error::invalid(format!("the redirect's Location: {e}")))?;
-        response.headers_mut().insert(header::LOCATION, value);
+        response
+            .headers_mut()
+            .insert(header::LOCATION, location_value(location)?);
     }
     let config = router.config();
     let host = &config.virtual_hosts[host];

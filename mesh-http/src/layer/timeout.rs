@@ -6,14 +6,14 @@
 //!
 //! Envoy starts the route's timer once the whole request was received; here it starts with the call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Response, StatusCode};
 use mesh_core::{Failure, Flag};
 
 use crate::{
     Body, Error,
-    call::{Call, DeadlineKind, Step},
+    call::{Call, DeadlineKind, Step, now},
 };
 
 /// Limits the whole exchange: every try, and the response's body.
@@ -93,15 +93,23 @@ impl<S: Step> Step for AttemptTimeout<S> {
             (Some(attempt), None) => (attempt, None),
             (None, None) => return self.inner.call(call).await,
         };
+        if at <= now() {
+            return Err(Self::expired(call, kind, at).with_sent(false));
+        }
         // The inner future is polled first, so a finished answer wins over the timer.
         let result = tokio::time::timeout_at(at.into(), self.inner.call(call)).await;
-        result.unwrap_or_else(|_| {
-            let error = expired(kind, at.saturating_duration_since(call.started));
-            Err(match &call.destination {
-                Some(destination) => error.with_cluster(destination.cluster().name().clone()),
-                None => error,
-            })
-        })
+        result.unwrap_or_else(|_| Err(Self::expired(call, kind, at)))
+    }
+}
+
+impl<S> AttemptTimeout<S> {
+    #[cold]
+    fn expired(call: &Call, kind: Option<DeadlineKind>, at: Instant) -> Error {
+        let error = expired(kind, at.saturating_duration_since(call.started));
+        match &call.destination {
+            Some(destination) => error.with_cluster(destination.cluster().name().clone()),
+            None => error,
+        }
     }
 }
 

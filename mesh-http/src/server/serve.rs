@@ -36,8 +36,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 ///
 /// The [lame duck](Serve::with_lame_duck) time exists because closing a listener or an idle HTTP/1
-/// connection breaks the request of a caller who has not heard yet. Nothing ever waits for an idle
-/// connection longer than that.
+/// connection breaks the request of a caller who has not heard yet. Nothing waits for an idle
+/// connection longer than that; a request whose head has begun to arrive is under way.
 ///
 /// Dropping the future cuts everything at once. Upgraded connections belong to the handler that
 /// upgraded them.

@@ -116,7 +116,7 @@ async fn redirects_and_direct_responses_are_answered_here() {
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain");
     assert_eq!(text(response).await, "short");
-    assert_eq!(endpoints.called(), []);
+    assert!(endpoints.called().is_empty());
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn faults_delay_and_abort_without_reaching_the_upstream() {
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(response.extensions().get(), Some(&Flag::FaultInjected));
     assert_eq!(text(response).await, "fault filter abort");
-    assert_eq!(endpoints.called(), []);
+    assert!(endpoints.called().is_empty());
 }
 
 #[tokio::test]

@@ -9,12 +9,15 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use mesh_core::{Config, Mesh, Seeded, policy::*};
-use mesh_http::{Body, Client, PickedEndpoint, layer::Inner};
+use mesh_http::{
+    Body, Client,
+    layer::{Connector, Outbound},
+};
 use tower::util::BoxCloneSyncService;
 
 /// What an endpoint does with a request.
 #[derive(Clone)]
-pub enum Act {
+pub(crate) enum Act {
     /// Answers with a status and its own port as the body.
     Answer(u16),
     /// Never answers.
@@ -27,7 +30,7 @@ pub enum Act {
 
 /// Endpoints by port: each does its acts in turn, and repeats the last.
 #[derive(Clone, Default)]
-pub struct Endpoints(Arc<Mutex<Inside>>);
+pub(crate) struct Endpoints(Arc<Mutex<Inside>>);
 
 #[derive(Default)]
 struct Inside {
@@ -35,22 +38,22 @@ struct Inside {
     seen: Vec<(u16, Request<()>)>,
 }
 
-pub type TestClient = Client<Inner<BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>>>;
+pub(crate) type TestClient = Client<Connector<BoxCloneSyncService<Outbound, Response<Body>, Infallible>>>;
 
 impl Endpoints {
-    pub fn act(&self, port: u16, acts: impl IntoIterator<Item = Act>) {
+    pub(crate) fn act(&self, port: u16, acts: impl IntoIterator<Item = Act>) {
         let mut acts: Vec<_> = acts.into_iter().collect();
         acts.reverse();
         self.0.lock().unwrap().acts.insert(port, acts);
     }
 
     /// The ports that were called, in order.
-    pub fn called(&self) -> Vec<u16> {
+    pub(crate) fn called(&self) -> Vec<u16> {
         self.0.lock().unwrap().seen.iter().map(|(port, _)| *port).collect()
     }
 
     /// The requests that arrived.
-    pub fn requests(&self) -> Vec<Request<()>> {
+    pub(crate) fn requests(&self) -> Vec<Request<()>> {
         let inside = self.0.lock().unwrap();
         inside
             .seen
@@ -62,28 +65,27 @@ impl Endpoints {
             .collect()
     }
 
-    pub fn client(&self, mesh: &Mesh) -> TestClient {
+    pub(crate) fn client(&self, mesh: &Mesh) -> TestClient {
         self.client_with(mesh, |builder| builder)
     }
 
-    pub fn client_with(
+    pub(crate) fn client_with(
         &self,
         mesh: &Mesh,
         with: impl FnOnce(mesh_http::ClientBuilder) -> mesh_http::ClientBuilder,
     ) -> TestClient {
         let endpoints = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
+        let service = tower::service_fn(move |outbound: Outbound| {
             let endpoints = endpoints.clone();
-            async move { Ok::<_, Infallible>(endpoints.serve(request).await) }
+            async move { Ok::<_, Infallible>(endpoints.serve(outbound).await) }
         });
         with(Client::builder(mesh).random(Seeded::new(7)))
             .connector(BoxCloneSyncService::new(service))
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        let endpoint = parts.extensions.get::<PickedEndpoint>().unwrap().clone();
-        let Address::Socket(address) = endpoint.address() else {
+    async fn serve(&self, outbound: Outbound) -> Response<Body> {
+        let (parts, body) = outbound.request.into_parts();
+        let Address::Socket(address) = outbound.endpoint.address() else {
             panic!("a socket address")
         };
         let port = address.port();
@@ -116,7 +118,7 @@ impl Endpoints {
 }
 
 /// A body that has begun and does not go on.
-pub struct NeverEnds;
+pub(crate) struct NeverEnds;
 
 impl http_body::Body for NeverEnds {
     type Data = bytes::Bytes;
@@ -130,12 +132,12 @@ impl http_body::Body for NeverEnds {
     }
 }
 
-pub fn endpoint(port: u16) -> Endpoint {
+pub(crate) fn endpoint(port: u16) -> Endpoint {
     Endpoint::new(std::net::SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
 /// A mesh of one virtual host `svc` with these routes, and these clusters.
-pub fn mesh(
+pub(crate) fn mesh(
     routes: Vec<Route>,
     clusters: impl IntoIterator<Item = (Cluster, Vec<Endpoint>)>,
 ) -> Mesh {
@@ -144,7 +146,7 @@ pub fn mesh(
     mesh
 }
 
-pub fn config(
+pub(crate) fn config(
     routes: Vec<Route>,
     clusters: impl IntoIterator<Item = (Cluster, Vec<Endpoint>)>,
 ) -> Config {
@@ -158,11 +160,11 @@ pub fn config(
 }
 
 /// One route to cluster `c`, with `change` made to its action.
-pub fn route(change: impl FnOnce(ForwardAction) -> ForwardAction) -> Vec<Route> {
+pub(crate) fn route(change: impl FnOnce(ForwardAction) -> ForwardAction) -> Vec<Route> {
     let action = ForwardAction::to(ClusterSpecifier::Cluster("c".into()));
     vec![Route::new(RouteMatch::any(), change(action).into())]
 }
 
-pub async fn text(response: Response<Body>) -> String {
+pub(crate) async fn text(response: Response<Body>) -> String {
     response.into_body().text().await.unwrap()
 }

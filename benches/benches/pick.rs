@@ -1,0 +1,56 @@
+//! Choosing an endpoint and telling how the attempt ended, by balancer and number of endpoints.
+
+use std::{sync::Arc, time::Instant};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use mesh_benches::policy;
+use mesh_core::{
+    Outcome, Seeded,
+    cluster::{Cluster, PickArgs},
+    policy::{self as model, Endpoint, LbPolicy, OutlierDetection},
+};
+
+const BALANCERS: [(&str, LbPolicy); 3] = [
+    ("round_robin", LbPolicy::RoundRobin),
+    ("least_request", LbPolicy::LeastRequest { choice_count: 2 }),
+    ("random", LbPolicy::Random),
+];
+
+fn cluster(balancer: LbPolicy, endpoints: usize) -> Cluster {
+    let model = model::Cluster::new("reviews")
+        .with_lb_policy(balancer)
+        .with_outlier_detection(OutlierDetection::default());
+    let endpoints = policy::addresses(endpoints).into_iter().map(Endpoint::new);
+    Cluster::new(Arc::new(model), Arc::new(endpoints.collect()), None)
+}
+
+fn pick(c: &mut Criterion) {
+    for (name, balancer) in BALANCERS {
+        let mut group = c.benchmark_group(format!("pick/{name}"));
+        for endpoints in [10, 10_000] {
+            let cluster = cluster(balancer.clone(), endpoints);
+            let random = Seeded::new(7);
+            let now = Instant::now();
+            group.bench_function(BenchmarkId::from_parameter(endpoints), |b| {
+                b.iter(|| cluster.pick(&PickArgs::new(now, &random)));
+            });
+        }
+        group.finish();
+    }
+}
+
+fn record(c: &mut Criterion) {
+    let cluster = cluster(LbPolicy::default(), 10);
+    let random = Seeded::new(7);
+    let now = Instant::now();
+    let pick = cluster
+        .pick(&PickArgs::new(now, &random))
+        .expect("ten endpoints");
+    let ok = Outcome::Http(http::StatusCode::OK);
+    c.bench_function("record/ok", |b| {
+        b.iter(|| cluster.record(pick.endpoint(), ok, now, &random));
+    });
+}
+
+criterion_group!(benches, pick, record);
+criterion_main!(benches);

@@ -1,0 +1,275 @@
+//! The policy stack in memory, over a service that answers at once: CPU time and allocations added
+//! to a request, how they grow with the policy, and what two threads reach together.
+//!
+//! `cargo run --release -p mesh-benches --bin stack [-- --quick]`
+
+use std::{
+    env,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{Response, Uri};
+use mesh_benches::{
+    Error, Result,
+    measure::{self, ProcessTime, ThreadTime, median},
+    memory::{self, AfterYield, AtOnce, Body, TowerRetries},
+    policy::Scale,
+};
+use tokio::runtime::Runtime;
+use tower::{Service, buffer::Buffer, retry::Retry};
+
+/// Services behind a rival's balancer, as many as the mesh has endpoints.
+const ENDPOINTS: usize = 10;
+
+/// How many requests tower's buffer holds; more than are ever under way.
+const BUFFER: usize = 1024;
+
+/// Tasks that share one stack in the run on two threads.
+const TASKS: usize = 64;
+
+fn main() -> Result {
+    let quick = env::args().any(|a| a == "--quick");
+    let rounds = if quick { 11 } else { 101 };
+    one_thread(rounds)?;
+    two_threads(rounds / 3, quick)
+}
+
+fn one_thread(rounds: usize) -> Result {
+    const REQUESTS: u32 = 5_000;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // `Buffer` spawns its worker where it is made.
+    let guard = runtime.enter();
+    let scale = Scale::default();
+    let last = vec![scale.last()];
+    let mut contenders = vec![
+        Contender::new("bare service", AtOnce, last.clone()),
+        Contender::new(
+            "tower P2C",
+            memory::tower_p2c(AtOnce, ENDPOINTS),
+            last.clone(),
+        ),
+        Contender::new("tower buffer + P2C", buffered(AtOnce), last.clone()),
+        Contender::new(
+            "tower retry + buffer + P2C",
+            Retry::new(TowerRetries::default(), buffered(AtOnce)),
+            last.clone(),
+        ),
+    ];
+    drop(guard);
+
+    for round in 0..=rounds {
+        for contender in &mut contenders {
+            contender.round(&runtime, REQUESTS, round > 0)?;
+        }
+    }
+    println!("### One thread: added to each request\n");
+    println!("{rounds} rounds of {REQUESTS} requests; medians of the differences within a round\n");
+    println!("| stack | CPU ns | allocations |\n|---|---:|---:|");
+    let bare = contenders[0].samples.clone();
+    for contender in &contenders {
+        let added = |of: fn(&Sample) -> f64| {
+            let samples = contender.samples.iter().zip(&bare);
+            median(samples.map(|(s, b)| (of(s) - of(b)) / f64::from(REQUESTS)))
+        };
+        println!(
+            "| {} | {:+.0} | {:+.1} |",
+            contender.name,
+            added(|s| s.cpu.as_nanos() as f64),
+            added(|s| s.allocations as f64)
+        );
+    }
+    println!(
+        "\nA request over the bare service takes {:.0} ns and {:.1} allocations, making the request included.\n",
+        median(bare.iter().map(|s| s.cpu.as_nanos() as f64)) / f64::from(REQUESTS),
+        median(bare.iter().map(|s| s.allocations as f64)) / f64::from(REQUESTS),
+    );
+    Ok(())
+}
+
+fn buffered<S>(
+    inner: S,
+) -> Buffer<http::Request<Body>, <memory::TowerP2c<S> as Service<http::Request<Body>>>::Future>
+where
+    S: Service<http::Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Error: Into<Error>,
+    S::Future: Send,
+{
+    Buffer::new(memory::tower_p2c(inner, ENDPOINTS), BUFFER)
+}
+
+/// What a batch of requests cost.
+#[derive(Clone, Copy)]
+struct Sample {
+    cpu: Duration,
+    allocations: u64,
+}
+
+type Batch = dyn FnMut(&Runtime, u32) -> Result<Sample>;
+
+struct Contender {
+    name: &'static str,
+    run: Box<Batch>,
+    samples: Vec<Sample>,
+}
+
+impl Contender {
+    fn new<S, RB>(name: &'static str, mut service: S, uris: Vec<Uri>) -> Self
+    where
+        S: Service<http::Request<Body>, Response = Response<RB>> + 'static,
+        S::Error: Into<Error>,
+    {
+        Self {
+            name,
+            run: Box::new(move |runtime, requests| {
+                let mut outcome = Ok(());
+                let start = ThreadTime::now();
+                let allocations = measure::allocations(|| {
+                    outcome = runtime.block_on(memory::drive(&mut service, &uris, requests));
+                });
+                let cpu = start.elapsed();
+                outcome.map(|()| Sample { cpu, allocations })
+            }),
+            samples: Vec::new(),
+        }
+    }
+
+    fn round(&mut self, runtime: &Runtime, requests: u32, counts: bool) -> Result {
+        let sample = (self.run)(runtime, requests).map_err(|e| format!("{}: {e}", self.name))?;
+        if counts {
+            self.samples.push(sample);
+        }
+        Ok(())
+    }
+}
+
+fn two_threads(rounds: usize, quick: bool) -> Result {
+    let requests = if quick { 500 } else { 2_000 };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let guard = runtime.enter();
+    let mut contenders = vec![
+        Shared::new("bare service", AtOnce, AfterYield),
+        Shared::new("tower buffer + P2C", buffered(AtOnce), buffered(AfterYield)),
+    ];
+    drop(guard);
+    for round in 0..=rounds {
+        for contender in &mut contenders {
+            contender.round(&runtime, requests, round > 0)?;
+        }
+    }
+    println!(
+        "### Two threads, {TASKS} tasks, one shared stack: share of the bare service's rate\n"
+    );
+    println!(
+        "{rounds} rounds of {TASKS} x {requests} requests; medians of the ratios within a round\n"
+    );
+    println!(
+        "| stack | answers at once | CPU ns | answers after a yield | CPU ns |\n|---|---:|---:|---:|---:|"
+    );
+    let [bare_at_once, bare_after_yield] = contenders[0].samples.clone();
+    for contender in &contenders {
+        let [at_once, after_yield] = &contender.samples;
+        let share = |samples: &[Shot], bare: &[Shot]| {
+            100.0 * median(samples.iter().zip(bare).map(|(s, b)| b.wall / s.wall))
+        };
+        let cpu = |samples: &[Shot]| median(samples.iter().map(|s| s.cpu_per_request));
+        println!(
+            "| {} | {:.0} % | {:.0} | {:.0} % | {:.0} |",
+            contender.name,
+            share(at_once, &bare_at_once),
+            cpu(at_once),
+            share(after_yield, &bare_after_yield),
+            cpu(after_yield),
+        );
+    }
+    Ok(())
+}
+
+/// What a run on two threads cost.
+#[derive(Clone, Copy)]
+struct Shot {
+    wall: f64,
+    cpu_per_request: f64,
+}
+
+type Run = dyn Fn(&Runtime, u32) -> Result<Shot>;
+
+/// A contender that all tasks share by cloning.
+struct Shared {
+    name: &'static str,
+    runs: [Box<Run>; 2],
+    samples: [Vec<Shot>; 2],
+}
+
+impl Shared {
+    fn new<S, T, RS, RT>(name: &'static str, at_once: S, after_yield: T) -> Self
+    where
+        S: Service<http::Request<Body>, Response = Response<RS>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        T: Service<http::Request<Body>, Response = Response<RT>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Error: Into<Error>,
+        T::Error: Into<Error>,
+        RS: Send,
+        RT: Send,
+    {
+        Self {
+            name,
+            runs: [
+                Box::new(move |runtime, requests| shoot(runtime, &at_once, requests)),
+                Box::new(move |runtime, requests| shoot(runtime, &after_yield, requests)),
+            ],
+            samples: [Vec::new(), Vec::new()],
+        }
+    }
+
+    fn round(&mut self, runtime: &Runtime, requests: u32, counts: bool) -> Result {
+        for (run, samples) in self.runs.iter().zip(&mut self.samples) {
+            let shot = run(runtime, requests).map_err(|e| format!("{}: {e}", self.name))?;
+            if counts {
+                samples.push(shot);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shoot<S, RB>(runtime: &Runtime, service: &S, requests: u32) -> Result<Shot>
+where
+    S: Service<http::Request<Body>, Response = Response<RB>, Future: Send> + Clone + Send + 'static,
+    S::Error: Into<Error>,
+    RB: Send,
+{
+    // A `Uri` of its own for each task: their reference counts are not what is measured.
+    let scale = Arc::new(Scale::default());
+    let services: Vec<_> = (0..TASKS)
+        .map(|_| (service.clone(), scale.last()))
+        .collect();
+    let cpu = ProcessTime::now();
+    let start = Instant::now();
+    runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for (mut service, uri) in services {
+            tasks.spawn(async move { memory::drive(&mut service, &[uri], requests).await });
+        }
+        while let Some(task) = tasks.join_next().await {
+            task??;
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(Shot {
+        wall: start.elapsed().as_secs_f64(),
+        cpu_per_request: cpu.elapsed().as_nanos() as f64 / (TASKS as f64 * f64::from(requests)),
+    })
+}

@@ -1,0 +1,56 @@
+//! What `Counters` costs. (What they count is tested in mesh-core.)
+
+mod telemetry_support;
+
+use std::time::Duration;
+
+use mesh_core::{
+    Flag,
+    telemetry::{AttemptRecord, Counters, Recorder, Side},
+};
+use telemetry_support::{OK, cluster, endpoint, request, traffic};
+
+#[test]
+fn counting_allocates_only_at_an_endpoints_first_attempt() {
+    let counters = Counters::new();
+    let (reviews, endpoint) = (cluster("reviews"), endpoint(1));
+    let once = || {
+        request(
+            &counters,
+            Side::Client,
+            Some(&reviews),
+            Some(503),
+            Some(Flag::UpstreamOverflow),
+        );
+        request(&counters, Side::Server, None, None, None);
+        counters.attempt_ended(&AttemptRecord::new(
+            &reviews,
+            &endpoint,
+            OK,
+            1,
+            Duration::ZERO,
+        ));
+    };
+    let first = allocation_counter::measure(once);
+    assert!(first.count_total > 0, "the measure measures");
+    let then = allocation_counter::measure(|| (0..100).for_each(|_| once()));
+    assert_eq!(then.count_total, 0);
+    assert_eq!(
+        counters.attempts("reviews", endpoint.address()).total(),
+        101
+    );
+}
+
+#[test]
+fn the_common_traffic_is_counted() {
+    let counters = Counters::new();
+    traffic(&counters);
+    assert_eq!(counters.responses(Side::Client, 2), 2);
+    assert_eq!(counters.flagged(Side::Client, Flag::NoRoute), 1);
+    assert_eq!(
+        (counters.active(Side::Client), counters.active(Side::Server)),
+        (0, 1)
+    );
+    let attempts = counters.attempts("reviews", endpoint(1).address());
+    assert_eq!((attempts.total(), attempts.successes()), (3, 2));
+}

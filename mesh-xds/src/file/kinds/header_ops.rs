@@ -1,0 +1,119 @@
+//! `Headers`: what a route or destination changes in requests and responses.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use mesh_core::policy::{AppendAction, HeaderMutation, HeaderValueOption};
+
+use crate::file::{
+    reader::{Obj, Val},
+    schema::{Schema, enforced},
+};
+
+/// The header changes of one level. A change of the authority is none of a header: it becomes a
+/// host rewrite.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderOps {
+    pub(crate) mutation: HeaderMutation,
+    pub(crate) authority: Option<HeaderValue>,
+}
+
+pub(super) const SCHEMAS: &[&Schema] = &[&HEADERS, &OPERATIONS];
+
+static HEADERS: Schema = Schema::new("Headers", &[enforced("request"), enforced("response")]);
+
+static OPERATIONS: Schema = Schema::new(
+    "HeaderOperations",
+    &[enforced("set"), enforced("add"), enforced("remove")],
+);
+
+/// The `headers` field of `parent`.
+pub(super) fn read(parent: &Obj<'_>) -> HeaderOps {
+    let mut ops = HeaderOps::default();
+    let Some(obj) = parent.object("headers", &HEADERS) else {
+        return ops;
+    };
+    if let Some(request) = obj.object("request", &OPERATIONS) {
+        ops.mutation.request_remove = removals(&request);
+        ops.mutation.request_add = additions(&request, Some(&mut ops.authority));
+    }
+    if let Some(response) = obj.object("response", &OPERATIONS) {
+        ops.mutation.response_remove = removals(&response);
+        ops.mutation.response_add = additions(&response, None);
+    }
+    ops
+}
+
+fn removals(obj: &Obj<'_>) -> Vec<HeaderName> {
+    obj.list("remove")
+        .iter()
+        .filter_map(|v| header_name(&v.text()?, v))
+        .collect()
+}
+
+/// All `set` before all `add`, each sorted by key, as istiod sends them.
+fn additions(
+    obj: &Obj<'_>,
+    mut authority: Option<&mut Option<HeaderValue>>,
+) -> Vec<HeaderValueOption> {
+    let mut options = Vec::new();
+    for (field, action) in [
+        ("set", AppendAction::OverwriteIfExistsOrAdd),
+        ("add", AppendAction::AppendIfExistsOrAdd),
+    ] {
+        let mut pairs = obj.map(field);
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        for (key, value) in pairs {
+            let Some(text) = literal(&value) else {
+                continue;
+            };
+            if is_authority(&key) {
+                match &mut authority {
+                    // `set` wins over `add`.
+                    Some(slot) => {
+                        slot.get_or_insert(text);
+                    }
+                    None => value.fail("a response has no authority"),
+                }
+            } else if let Some(name) = header_name(&key, &value) {
+                options.push(HeaderValueOption {
+                    name,
+                    value: text,
+                    action,
+                });
+            }
+        }
+    }
+    options
+}
+
+fn is_authority(key: &str) -> bool {
+    key == ":authority" || key.eq_ignore_ascii_case("host")
+}
+
+fn header_name(key: &Arc<str>, value: &Val<'_>) -> Option<HeaderName> {
+    let name = HeaderName::from_bytes(key.as_bytes()).ok();
+    if name.is_none() {
+        value.fail(format!("`{key}` is no header that can be changed"));
+    }
+    name.filter(|n| {
+        let host = n == http::header::HOST;
+        if host {
+            value.fail("the host can be set, not removed");
+        }
+        !host
+    })
+}
+
+/// A value without Envoy's `%…%` operators, which are not evaluated; `%%` is a percent sign.
+fn literal(value: &Val<'_>) -> Option<HeaderValue> {
+    let text = value.text()?;
+    let plain = text.replace("%%", "");
+    if plain.contains('%') {
+        value.fail("Envoy's %…% operators are not supported yet (write %% for a percent sign)");
+        return None;
+    }
+    HeaderValue::from_str(&text.replace("%%", "%"))
+        .map_err(|_| value.fail("is no header value"))
+        .ok()
+}

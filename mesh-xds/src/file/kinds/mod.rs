@@ -1,0 +1,207 @@
+//! The Istio kinds, read into typed documents. One module per message or family of messages; each
+//! declares its fields as a [`Schema`] beside the code that reads them.
+
+mod common;
+mod destination_rule;
+mod fault;
+mod header_ops;
+mod http_action;
+mod http_match;
+mod retry;
+mod service_entry;
+mod traffic_policy;
+mod unsupported;
+mod virtual_service;
+mod workload_entry;
+
+use std::sync::Arc;
+
+use mesh_core::policy::Metadata;
+
+pub(crate) use self::{
+    common::ExportTo,
+    destination_rule::{DestinationRule, Subset},
+    http_match::HttpMatch,
+    retry::default_policy as default_retry_policy,
+    service_entry::{Protocol, Resolution, ServiceEntry, ServicePort},
+    traffic_policy::{Blocks, ConnectionPoolSettings, TrafficPolicy},
+    virtual_service::{Action, Destination, HttpRoute, VirtualService},
+    workload_entry::{WorkloadAddress, WorkloadEntry},
+};
+use super::{
+    node::Node,
+    problem::{At, NoteKind},
+    reader::{Obj, Reader, Val, unknown},
+    schema::{Schema, enforced, irrelevant, nearest},
+};
+
+/// One resource.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) meta: Meta,
+    pub(crate) resource: Resource,
+}
+
+/// A resource's `metadata`.
+#[derive(Debug)]
+pub(crate) struct Meta {
+    pub(crate) at: At,
+    pub(crate) kind: &'static str,
+    pub(crate) name: Arc<str>,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) labels: Metadata,
+    /// RFC 3339 in UTC as Kubernetes writes it, so it orders as text; empty (none) is oldest.
+    pub(crate) created: Arc<str>,
+}
+
+/// A resource's `spec`.
+#[derive(Debug)]
+pub(crate) enum Resource {
+    VirtualService(VirtualService),
+    DestinationRule(DestinationRule),
+    ServiceEntry(ServiceEntry),
+    WorkloadEntry(WorkloadEntry),
+}
+
+static DOCUMENT: Schema = Schema::new(
+    "Resource",
+    &[
+        enforced("apiVersion"),
+        enforced("kind"),
+        enforced("metadata"),
+        enforced("spec"),
+        irrelevant("status"),
+    ],
+);
+
+static LIST: Schema = Schema::new(
+    "List",
+    &[
+        enforced("apiVersion"),
+        enforced("kind"),
+        irrelevant("metadata"),
+        enforced("items"),
+    ],
+);
+
+static METADATA: Schema = Schema::new(
+    "ObjectMeta",
+    &[
+        enforced("name"),
+        enforced("namespace"),
+        enforced("labels"),
+        enforced("creationTimestamp"),
+        irrelevant("annotations"),
+        irrelevant("uid"),
+        irrelevant("resourceVersion"),
+        irrelevant("generation"),
+        irrelevant("generateName"),
+        irrelevant("managedFields"),
+        irrelevant("ownerReferences"),
+        irrelevant("finalizers"),
+        irrelevant("selfLink"),
+        irrelevant("deletionTimestamp"),
+        irrelevant("deletionGracePeriodSeconds"),
+    ],
+);
+
+/// Every message that is read, for tables of supported fields.
+pub(crate) fn schemas() -> Vec<&'static Schema> {
+    [
+        &[&DOCUMENT, &LIST, &METADATA][..],
+        virtual_service::SCHEMAS,
+        http_match::SCHEMAS,
+        http_action::SCHEMAS,
+        header_ops::SCHEMAS,
+        fault::SCHEMAS,
+        retry::SCHEMAS,
+        destination_rule::SCHEMAS,
+        traffic_policy::SCHEMAS,
+        service_entry::SCHEMAS,
+        workload_entry::SCHEMAS,
+    ]
+    .concat()
+}
+
+const KINDS: [&str; 4] = [
+    "VirtualService",
+    "DestinationRule",
+    "ServiceEntry",
+    "WorkloadEntry",
+];
+const GROUP: &str = "networking.istio.io";
+const VERSIONS: [&str; 3] = ["v1alpha3", "v1beta1", "v1"];
+
+/// Reads one YAML document; `namespace` is for resources that name none.
+pub(crate) fn read(reader: &Reader, root: &Node, namespace: &str, out: &mut Vec<Arc<Document>>) {
+    read_value(&Val::root(reader, root), namespace, out);
+}
+
+fn read_value(value: &Val<'_>, namespace: &str, out: &mut Vec<Arc<Document>>) {
+    let (api_version, kind) = match (value.peek_text("apiVersion"), value.peek_text("kind")) {
+        (Some(api_version), Some(kind)) => (api_version, kind),
+        _ => {
+            value.fail("is no Kubernetes resource: apiVersion or kind is missing");
+            return;
+        }
+    };
+    let (group, version) = api_version
+        .split_once('/')
+        .unwrap_or(("", api_version.as_ref()));
+    if group.is_empty() && kind.ends_with("List") {
+        if let Some(list) = value.object(&LIST) {
+            let _ = (list.text("apiVersion"), list.text("kind"));
+            for item in list.list("items") {
+                read_value(&item, namespace, out);
+            }
+        }
+        return;
+    }
+    let known = KINDS.iter().copied().find(|k| **k == *kind);
+    match (group, known) {
+        (GROUP, Some(_)) if !VERSIONS.contains(&version) => {
+            value.fail(unknown("version", &api_version, nearest(version, VERSIONS)));
+        }
+        (GROUP, Some(known)) => {
+            let Some(document) = value.object(&DOCUMENT) else {
+                return;
+            };
+            // Read to satisfy the schema: both are known already.
+            let _ = (document.text("apiVersion"), document.text("kind"));
+            let spec = document.required("spec");
+            let meta = meta(&document, known, namespace);
+            if let (Some(meta), Some(spec)) = (meta, spec)
+                && let Some(resource) = resource(known, &spec)
+            {
+                out.push(Arc::new(Document { meta, resource }));
+            }
+        }
+        _ => match unsupported::verdict(group, &kind, KINDS) {
+            Ok(why) => value.note(NoteKind::Skipped, format!("{kind}: {why}")),
+            Err(why) => value.fail(why),
+        },
+    }
+}
+
+fn meta(document: &Obj<'_>, kind: &'static str, namespace: &str) -> Option<Meta> {
+    let meta = document.required("metadata")?.object(&METADATA)?;
+    Some(Meta {
+        at: document.at(),
+        kind,
+        name: meta.required("name")?.text()?,
+        namespace: meta.text("namespace").unwrap_or_else(|| namespace.into()),
+        labels: meta.string_map("labels").into_iter().collect(),
+        created: meta
+            .text("creationTimestamp")
+            .unwrap_or_else(|| Arc::from("")),
+    })
+}
+
+fn resource(kind: &str, spec: &Val<'_>) -> Option<Resource> {
+    Some(match kind {
+        "VirtualService" => Resource::VirtualService(virtual_service::read(spec)?),
+        "DestinationRule" => Resource::DestinationRule(destination_rule::read(spec)?),
+        "ServiceEntry" => Resource::ServiceEntry(service_entry::read(spec)?),
+        _ => Resource::WorkloadEntry(workload_entry::read(spec)?),
+    })
+}

@@ -1,0 +1,258 @@
+//! `ServiceEntry`: a service, its ports and where its endpoints come from.
+
+use std::{net::IpAddr, sync::Arc};
+
+use mesh_core::policy::{HttpProtocol, Metadata};
+
+use super::{
+    common::ExportTo,
+    workload_entry::{self, WorkloadAddress, WorkloadEntry},
+};
+use crate::file::{
+    host,
+    problem::NoteKind,
+    reader::{Obj, Val, unknown},
+    schema::{Schema, enforced, nearest, not_yet},
+};
+
+/// A `ServiceEntry`'s spec.
+#[derive(Debug)]
+pub(crate) struct ServiceEntry {
+    /// Taken literally: short names are not expanded.
+    pub(crate) hosts: Vec<Arc<str>>,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) ports: Vec<ServicePort>,
+    pub(crate) resolution: Resolution,
+    pub(crate) endpoints: Vec<Arc<WorkloadEntry>>,
+    /// Selects the `WorkloadEntry`s of the same namespace.
+    pub(crate) selector: Option<Metadata>,
+    pub(crate) export_to: ExportTo,
+}
+
+/// `ServicePort`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServicePort {
+    pub(crate) number: u16,
+    pub(crate) name: Arc<str>,
+    pub(crate) target: u16,
+    pub(crate) protocol: Protocol,
+}
+
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http(HttpProtocol),
+    /// Nothing that can be routed by request.
+    Opaque(&'static str),
+}
+
+/// `ServiceEntry.Resolution`, without those that are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resolution {
+    Static,
+    Dns,
+    DnsRoundRobin,
+}
+
+pub(super) const SCHEMAS: &[&Schema] = &[&SERVICE_ENTRY, &SERVICE_PORT, &SELECTOR];
+
+static SERVICE_ENTRY: Schema = Schema::new(
+    "ServiceEntry",
+    &[
+        enforced("hosts"),
+        enforced("addresses"),
+        enforced("ports"),
+        enforced("location"),
+        enforced("resolution"),
+        enforced("endpoints"),
+        enforced("workloadSelector"),
+        enforced("exportTo"),
+        not_yet("subjectAltNames"),
+    ],
+);
+
+static SERVICE_PORT: Schema = Schema::new(
+    "ServicePort",
+    &[
+        enforced("number"),
+        enforced("name"),
+        enforced("protocol"),
+        enforced("targetPort"),
+    ],
+);
+
+static SELECTOR: Schema = Schema::new("WorkloadSelector", &[enforced("labels")]);
+
+pub(super) fn read(value: &Val<'_>) -> Option<ServiceEntry> {
+    let obj = value.object(&SERVICE_ENTRY)?;
+    let mut hosts: Vec<Arc<str>> = Vec::new();
+    for v in obj.list("hosts") {
+        let Some(text) = v.text() else { continue };
+        match host::check(&text) {
+            Ok(()) if &*text == "*" => v.fail("must not be `*`"),
+            Ok(()) => hosts.push(text.to_ascii_lowercase().into()),
+            Err(e) => v.fail(e),
+        }
+    }
+    if obj.list("hosts").is_empty() {
+        obj.fail("hosts", "is required");
+    }
+    if let Some(location) = obj.get("location") {
+        // Only mutual TLS would tell them apart.
+        let _ = location.choice(&[("MESH_EXTERNAL", 0, ()), ("MESH_INTERNAL", 1, ())]);
+    }
+    let resolution = resolution(&obj)?;
+    let endpoints: Vec<_> = obj
+        .list("endpoints")
+        .iter()
+        .filter_map(|v| endpoint(v, resolution))
+        .collect();
+    obj.one_of(&["endpoints", "workloadSelector"]);
+    if resolution != Resolution::Static && endpoints.is_empty() {
+        if hosts.iter().any(|h| host::is_wildcard(h)) {
+            obj.fail(
+                "endpoints",
+                "is required: a wildcard host has no address to look up",
+            );
+        }
+    }
+    if resolution == Resolution::DnsRoundRobin && endpoints.len() > 1 {
+        obj.fail("endpoints", "DNS_ROUND_ROBIN takes one endpoint at most");
+    }
+    Some(ServiceEntry {
+        hosts,
+        addresses: addresses(&obj),
+        ports: ports(&obj),
+        resolution,
+        endpoints,
+        selector: obj
+            .object("workloadSelector", &SELECTOR)
+            .map(|s| s.string_map("labels").into_iter().collect()),
+        export_to: ExportTo::read(&obj),
+    })
+}
+
+fn resolution(obj: &Obj<'_>) -> Option<Resolution> {
+    let Some(value) = obj.get("resolution") else {
+        obj.fail(
+            "resolution",
+            "NONE, the default, is not supported yet; use STATIC, DNS or DNS_ROUND_ROBIN",
+        );
+        return None;
+    };
+    let resolution = value.choice(&[
+        ("NONE", 0, None),
+        ("STATIC", 1, Some(Resolution::Static)),
+        ("DNS", 2, Some(Resolution::Dns)),
+        ("DNS_ROUND_ROBIN", 3, Some(Resolution::DnsRoundRobin)),
+        ("DYNAMIC_DNS", 4, None),
+    ])?;
+    if resolution.is_none() {
+        value.fail("this resolution is not supported yet; use STATIC, DNS or DNS_ROUND_ROBIN");
+    }
+    resolution
+}
+
+fn endpoint(value: &Val<'_>, resolution: Resolution) -> Option<Arc<WorkloadEntry>> {
+    let entry = workload_entry::read(value)?;
+    match (&entry.address, resolution) {
+        (WorkloadAddress::Name(_), Resolution::Static) => {
+            value.fail("a host name needs resolution DNS; STATIC takes IP addresses");
+        }
+        (WorkloadAddress::Unix(_), Resolution::Dns | Resolution::DnsRoundRobin) => {
+            value.fail("a Unix socket needs resolution STATIC");
+        }
+        _ => {}
+    }
+    Some(Arc::new(entry))
+}
+
+/// The virtual IPs by which the service may be dialled.
+fn addresses(obj: &Obj<'_>) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for value in obj.list("addresses") {
+        let Some(text) = value.text() else { continue };
+        let (ip, length) = text.split_once('/').unwrap_or((&text, ""));
+        match ip.parse() {
+            Ok(ip) if length.is_empty() => addresses.push(ip),
+            Ok(_) => value.note(
+                NoteKind::Ignored,
+                "a request names one host; a range of addresses matches none",
+            ),
+            Err(_) => value.fail("must be an IP address"),
+        }
+    }
+    addresses
+}
+
+fn ports(obj: &Obj<'_>) -> Vec<ServicePort> {
+    let mut ports: Vec<ServicePort> = Vec::new();
+    for value in obj.list("ports") {
+        let Some(port) = port(&value) else { continue };
+        if ports.iter().any(|p| p.number == port.number) {
+            value.fail(format!("port {} is defined already", port.number));
+        } else if !port.name.is_empty() && ports.iter().any(|p| p.name == port.name) {
+            value.fail(format!("port name `{}` is used already", port.name));
+        }
+        ports.push(port);
+    }
+    if ports.is_empty() {
+        obj.fail("ports", "is required");
+    }
+    ports
+}
+
+fn port(value: &Val<'_>) -> Option<ServicePort> {
+    let obj = value.object(&SERVICE_PORT)?;
+    let number = obj.required("number")?.port()?;
+    let protocol = match obj.get("protocol") {
+        Some(v) => protocol(&v)?,
+        // Istio would look at the first bytes; here the request says what it speaks.
+        None => Protocol::Http(HttpProtocol::Downstream),
+    };
+    let target = obj.get("targetPort").and_then(|v| v.integer(0, 65535));
+    Some(ServicePort {
+        number,
+        name: obj.text("name").unwrap_or_else(|| Arc::from("")),
+        target: target
+            .and_then(|t| u16::try_from(t).ok())
+            .filter(|t| *t > 0)
+            .unwrap_or(number),
+        protocol,
+    })
+}
+
+fn protocol(value: &Val<'_>) -> Option<Protocol> {
+    const PROTOCOLS: [(&str, Protocol); 10] = [
+        ("HTTP", Protocol::Http(HttpProtocol::Http1)),
+        ("HTTP2", Protocol::Http(HttpProtocol::Http2)),
+        ("GRPC", Protocol::Http(HttpProtocol::Http2)),
+        ("GRPC-Web", Protocol::Http(HttpProtocol::Http2)),
+        ("HTTPS", Protocol::Opaque("HTTPS")),
+        ("TLS", Protocol::Opaque("TLS")),
+        ("TCP", Protocol::Opaque("TCP")),
+        ("MONGO", Protocol::Opaque("MONGO")),
+        ("REDIS", Protocol::Opaque("REDIS")),
+        ("MYSQL", Protocol::Opaque("MYSQL")),
+    ];
+    let text = value.text()?;
+    let found = PROTOCOLS
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(&text));
+    match found {
+        Some((_, protocol)) => {
+            if let Protocol::Opaque(name) = protocol {
+                value.note(
+                    NoteKind::Skipped,
+                    format!("{name} cannot be routed by request: this port finds no route"),
+                );
+            }
+            Some(*protocol)
+        }
+        None => {
+            let names = PROTOCOLS.iter().map(|(name, _)| *name);
+            value.fail(unknown("protocol", &text, nearest(&text, names)));
+            None
+        }
+    }
+}

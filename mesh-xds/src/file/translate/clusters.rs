@@ -1,0 +1,247 @@
+//! A cluster for each service port, and one for each subset of it.
+
+use std::{sync::Arc, time::Duration};
+
+use mesh_core::policy::{
+    Address, CircuitBreakers, Cluster, Discovery, DnsTarget, Endpoint, HttpProtocol, Locality,
+    Metadata, Name, Origin, Thresholds,
+};
+
+use super::{
+    Client,
+    destination_rules::{DestinationRules, Merged},
+    endpoints::EndpointGroup,
+    routes::Implied,
+    services::{Port, Service, Services},
+};
+use crate::{
+    config::Config,
+    file::{
+        host,
+        kinds::{Blocks, ConnectionPoolSettings, Protocol, Resolution, Subset},
+    },
+    registry,
+};
+
+/// Istio's `meshConfig.connectTimeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Istio's `maxConcurrentStreams`.
+const MAX_CONCURRENT_STREAMS: u32 = i32::MAX.cast_unsigned();
+
+/// `outbound|port|subset|host`, as istiod names clusters.
+pub(super) fn cluster_name(port: u16, subset: &str, host: &str) -> Name {
+    format!("outbound|{port}|{subset}|{host}").into()
+}
+
+/// Builds the clusters of all services, and of those that only routes name.
+pub(super) fn build(
+    client: &Client,
+    services: &Services,
+    implied: &Implied,
+    rules: &DestinationRules<'_>,
+    registered: &registry::Services,
+    config: &mut Config,
+) -> Vec<EndpointGroup> {
+    let mut builder = Builder {
+        registered,
+        config,
+        groups: Vec::new(),
+    };
+    for service in services.iter() {
+        let rule = rules.of(&service.host, service.namespace.as_deref());
+        for port in &service.ports {
+            if let Protocol::Http(protocol) = port.protocol {
+                let group = Group {
+                    host: &service.host,
+                    number: port.number,
+                    protocol,
+                    origin: service.origin.clone(),
+                    rule,
+                };
+                builder.known(&group, service, port);
+            }
+        }
+    }
+    for ((host, number), at) in implied {
+        let namespace = host::kubernetes(host, &client.domain).map(|(_, ns)| ns);
+        let group = Group {
+            host,
+            number: *number,
+            protocol: HttpProtocol::Downstream,
+            origin: at.origin(),
+            rule: rules.of(host, namespace),
+        };
+        builder.assigned(&group, Vec::new(), Vec::new());
+    }
+    builder.groups
+}
+
+/// The clusters of one service port.
+struct Group<'a> {
+    host: &'a Name,
+    number: u16,
+    protocol: HttpProtocol,
+    origin: Origin,
+    rule: Option<&'a Merged<'a>>,
+}
+
+impl<'a> Group<'a> {
+    /// The port's own cluster (`None`) and those of its subsets.
+    fn parts(&self) -> impl Iterator<Item = Option<&'a Subset>> {
+        let subsets = self.rule.map_or(&[][..], Merged::subsets);
+        std::iter::once(None).chain(subsets.iter().copied().map(Some))
+    }
+
+    fn cluster(&self, subset: Option<&Subset>, discovery: Discovery) -> Cluster {
+        let name = subset.map_or("", |s| &*s.name);
+        let mut cluster = Cluster::new(cluster_name(self.number, name, self.host));
+        cluster.discovery = discovery;
+        cluster.connect_timeout = CONNECT_TIMEOUT;
+        cluster.protocol = self.protocol;
+        cluster.connection_pool.max_concurrent_streams = MAX_CONCURRENT_STREAMS;
+        cluster.circuit_breakers = CircuitBreakers {
+            default: Thresholds::UNLIMITED,
+            high: Thresholds::UNLIMITED,
+        };
+        cluster.origin = match (subset, self.rule) {
+            (Some(subset), _) => subset.at.origin(),
+            (None, Some(rule)) => rule.at().origin(),
+            (None, None) => self.origin.clone(),
+        };
+        if let Some(rule) = self.rule {
+            apply(rule.policy(self.number, subset), &mut cluster);
+        }
+        cluster
+    }
+}
+
+fn labels(subset: Option<&Subset>) -> Metadata {
+    subset.map_or_else(Metadata::default, |s| s.labels.clone())
+}
+
+struct Builder<'a> {
+    registered: &'a registry::Services,
+    config: &'a mut Config,
+    groups: Vec<EndpointGroup>,
+}
+
+impl Builder<'_> {
+    fn known(&mut self, group: &Group<'_>, service: &Service, port: &Port) {
+        if service.resolution == Resolution::Static {
+            self.assigned(group, port.endpoints.clone(), port.registered.clone());
+            return;
+        }
+        let targets = self.dns_targets(service, port);
+        for subset in group.parts() {
+            let labels = labels(subset);
+            let mut targets = targets.clone();
+            targets.retain(|t| t.metadata.contains_all(&labels));
+            let discovery = match (service.resolution, targets.first()) {
+                (Resolution::DnsRoundRobin, Some(target)) => Discovery::LogicalDns {
+                    target: target.clone(),
+                },
+                _ => Discovery::StrictDns { targets },
+            };
+            let cluster = group.cluster(subset, discovery);
+            self.config.clusters.push(Arc::new(cluster));
+        }
+    }
+
+    /// What a DNS service looks up: its endpoints, or the host itself when it lists none.
+    fn dns_targets(&self, service: &Service, port: &Port) -> Vec<DnsTarget> {
+        let mut targets = port.dns.clone();
+        let addresses = port.endpoints.iter().map(|(_, endpoint)| endpoint);
+        targets.extend(addresses.filter_map(by_address));
+        if targets.is_empty() {
+            targets.push(DnsTarget {
+                hostname: service.host.clone(),
+                port: port.target,
+                metadata: Metadata::default(),
+                weight: 1,
+            });
+        }
+        // Registered endpoints join: an address is a name that resolves to itself.
+        for key in &port.registered {
+            let workloads = self.registered.get(key).into_iter().flat_map(|w| w.iter());
+            targets.extend(workloads.filter_map(|w| by_address(&w.endpoint)));
+        }
+        targets
+    }
+
+    fn assigned(
+        &mut self,
+        group: &Group<'_>,
+        endpoints: Vec<(Locality, Endpoint)>,
+        keys: Vec<registry::ServiceKey>,
+    ) {
+        let mut clusters = Vec::new();
+        for subset in group.parts() {
+            let cluster = group.cluster(subset, Discovery::Assigned);
+            clusters.push((cluster.name.clone(), labels(subset)));
+            self.config.clusters.push(Arc::new(cluster));
+        }
+        let endpoints = EndpointGroup::new(endpoints, keys, clusters);
+        let assignments = endpoints.assignments(self.registered);
+        self.config.assignments.extend(assignments);
+        if endpoints.is_registered() {
+            self.groups.push(endpoints);
+        }
+    }
+}
+
+fn by_address(endpoint: &Endpoint) -> Option<DnsTarget> {
+    match &endpoint.address {
+        Address::Socket(address) => Some(DnsTarget {
+            hostname: address.ip().to_string().into(),
+            port: address.port(),
+            metadata: endpoint.metadata.clone(),
+            weight: endpoint.weight,
+        }),
+        _ => None,
+    }
+}
+
+/// What a destination rule says of one cluster.
+fn apply(blocks: Blocks, cluster: &mut Cluster) {
+    if let Some(policy) = blocks.load_balancer {
+        cluster.lb_policy = policy;
+    }
+    if let Some(pool) = blocks.connection_pool {
+        connection_pool(&pool, cluster);
+    }
+    if let Some(outlier) = blocks.outlier_detection {
+        cluster.outlier_detection = Some(outlier.detection);
+        cluster.healthy_panic_threshold = outlier.min_health_percent;
+    }
+    cluster.circuit_breakers.default.retry_budget = blocks.retry_budget;
+}
+
+fn connection_pool(settings: &ConnectionPoolSettings, cluster: &mut Cluster) {
+    let limit = |n: Option<u32>| n.unwrap_or(u32::MAX);
+    cluster.circuit_breakers.default = Thresholds {
+        max_connections: limit(settings.max_connections),
+        max_pending_requests: limit(settings.max_pending_requests),
+        max_requests: limit(settings.max_requests),
+        max_retries: limit(settings.max_retries),
+        retry_budget: None,
+    };
+    if let Some(timeout) = settings.connect_timeout {
+        cluster.connect_timeout = timeout;
+    }
+    let pool = &mut cluster.connection_pool;
+    pool.idle_timeout = settings.idle_timeout.or(pool.idle_timeout);
+    pool.max_connection_duration = settings.max_connection_duration;
+    pool.max_requests_per_connection = settings.max_requests_per_connection;
+    pool.max_concurrent_streams = settings
+        .max_concurrent_streams
+        .unwrap_or(MAX_CONCURRENT_STREAMS);
+    pool.http2_keep_alive = settings.http2_keep_alive;
+    pool.tcp_keepalive = settings.tcp_keepalive;
+    if settings.use_client_protocol {
+        // Suppresses an upgrade.
+        cluster.protocol = HttpProtocol::Downstream;
+    } else if settings.h2_upgrade {
+        cluster.protocol = HttpProtocol::Http2;
+    }
+}

@@ -1,0 +1,83 @@
+//! The endpoints of a service port, dealt out to its clusters.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use mesh_core::policy::{
+    ClusterLoadAssignment, Endpoint, Locality, LocalityEndpoints, Metadata, Name,
+};
+
+use crate::registry::{ServiceKey, Services};
+
+/// The endpoints behind one service port and the clusters that share them: enough to make the
+/// assignments again when only registrations change.
+#[derive(Debug)]
+pub(crate) struct EndpointGroup {
+    configured: Vec<(Locality, Endpoint)>,
+    keys: Vec<ServiceKey>,
+    /// Each cluster and the labels its endpoints carry.
+    clusters: Vec<(Name, Metadata)>,
+}
+
+impl EndpointGroup {
+    pub(super) fn new(
+        configured: Vec<(Locality, Endpoint)>,
+        keys: Vec<ServiceKey>,
+        clusters: Vec<(Name, Metadata)>,
+    ) -> Self {
+        Self {
+            configured,
+            keys,
+            clusters,
+        }
+    }
+
+    /// Whether registrations may join it.
+    pub(super) fn is_registered(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether the registrations under `key` are here.
+    pub(crate) fn has(&self, key: &ServiceKey) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// The clusters' endpoints. One address is one endpoint: the first to name it counts.
+    pub(crate) fn assignments(
+        &self,
+        registered: &Services,
+    ) -> Vec<(Name, Arc<ClusterLoadAssignment>)> {
+        let of_registry = self.keys.iter().filter_map(|key| registered.get(key));
+        let local = Locality::default();
+        let mut all: Vec<(&Locality, &Endpoint)> =
+            self.configured.iter().map(|(l, e)| (l, e)).collect();
+        for workloads in of_registry {
+            all.extend(workloads.iter().map(|w| (&local, &w.endpoint)));
+        }
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|(_, endpoint)| seen.insert(&endpoint.address));
+        self.clusters
+            .iter()
+            .map(|(name, labels)| (name.clone(), Arc::new(assignment(&all, labels))))
+            .collect()
+    }
+}
+
+fn assignment(all: &[(&Locality, &Endpoint)], labels: &Metadata) -> ClusterLoadAssignment {
+    let mut localities: BTreeMap<&Locality, Vec<Endpoint>> = BTreeMap::new();
+    for (locality, endpoint) in all {
+        if endpoint.metadata.contains_all(labels) {
+            let endpoints = localities.entry(locality).or_default();
+            endpoints.push((*endpoint).clone());
+        }
+    }
+    ClusterLoadAssignment {
+        localities: localities
+            .into_iter()
+            .map(|(locality, endpoints)| LocalityEndpoints {
+                locality: locality.clone(),
+                endpoints,
+                ..LocalityEndpoints::default()
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Istio documents into policy: pure, and the same for the same input.
+//!
+//! Follows istiod's sidecar generator: services from `ServiceEntry`s and the registry
+//! ([`services`]), one rule per host ([`virtual_services`]), virtual hosts per port
+//! ([`virtual_hosts`]), routes ([`routes`]), the destination rule of each service
+//! ([`destination_rules`]), and a cluster per service port and subset ([`clusters`]).
+
+mod clusters;
+mod destination_rules;
+mod endpoints;
+mod routes;
+mod services;
+mod virtual_hosts;
+mod virtual_services;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use mesh_core::policy::{Listener, Metadata, RouteConfiguration};
+
+pub(crate) use self::endpoints::EndpointGroup;
+use self::{
+    destination_rules::DestinationRules, routes::Routes, services::Services,
+    virtual_services::VirtualServices,
+};
+use super::{
+    kinds::Document,
+    problem::{Note, Problem},
+};
+use crate::{config::Config, registry};
+
+/// Whose view of the mesh is translated: that of a workload in `namespace` with `labels`.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) labels: Metadata,
+    /// The cluster's DNS domain.
+    pub(crate) domain: Arc<str>,
+}
+
+/// What the documents mean.
+#[derive(Debug)]
+pub(crate) struct Translated {
+    pub(crate) config: Config,
+    pub(crate) notes: Vec<Note>,
+    /// The registrations that were translated.
+    pub(crate) registered: Arc<registry::Services>,
+    /// How to make the assignments again when only they change.
+    pub(crate) groups: Vec<EndpointGroup>,
+}
+
+/// Translates all documents at once.
+///
+/// # Errors
+/// When documents contradict each other or themselves in a way that no rule decides.
+pub(crate) fn translate(
+    documents: &[Arc<Document>],
+    client: &Client,
+    registered: Arc<registry::Services>,
+) -> Result<Translated, Vec<Problem>> {
+    let mut problems = duplicates(documents);
+    let mut notes = Vec::new();
+    let services = Services::new(documents, client, &registered, &mut notes);
+    let rules = VirtualServices::new(documents, client, &mut notes, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let destination_rules = DestinationRules::new(documents, client, &mut notes);
+    let routes = Routes::new(client, &services, &destination_rules);
+
+    let mut ports: BTreeSet<u16> = services.http_ports().collect();
+    if !rules.candidates.is_empty() {
+        ports.insert(80);
+    }
+    let mut config = Config::default();
+    for port in ports {
+        let virtual_hosts =
+            virtual_hosts::on_port(port, client, &services, &rules, &routes, &mut notes);
+        if virtual_hosts.is_empty() {
+            continue;
+        }
+        let name = port.to_string();
+        let listener = Listener::outbound(Some(port), name.as_str());
+        config.listeners.push(listener);
+        let configuration = RouteConfiguration::new(name, virtual_hosts);
+        config.routes.push(Arc::new(configuration));
+    }
+    let (implied, route_notes) = routes.finish();
+    notes.extend(route_notes);
+
+    let groups = clusters::build(
+        client,
+        &services,
+        &implied,
+        &destination_rules,
+        &registered,
+        &mut config,
+    );
+    destination_rules.report_unused(&mut notes);
+    // A rule is translated for each port, and says the same of each.
+    notes.sort();
+    notes.dedup();
+    Ok(Translated {
+        config,
+        notes,
+        registered,
+        groups,
+    })
+}
+
+/// One resource must not be given twice: which of them was meant?
+fn duplicates(documents: &[Arc<Document>]) -> Vec<Problem> {
+    let mut seen = HashMap::new();
+    let mut problems = Vec::new();
+    for document in documents {
+        let meta = &document.meta;
+        let key = (meta.kind, &meta.namespace, &meta.name);
+        if let Some(first) = seen.insert(key, &meta.at) {
+            let message = format!(
+                "{} {}/{} is given twice; the first is at {first}",
+                meta.kind, meta.namespace, meta.name
+            );
+            problems.push(meta.at.problem("", message));
+            seen.insert(key, first);
+        }
+    }
+    problems
+}

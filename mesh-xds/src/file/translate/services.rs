@@ -1,0 +1,276 @@
+//! The services a client knows: those of `ServiceEntry`s, and those of the registry.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use mesh_core::policy::{Address, DnsTarget, Endpoint, HttpProtocol, Locality, Name, Origin};
+
+use super::Client;
+use crate::{
+    file::{
+        host,
+        kinds::{
+            Document, Meta, Protocol, Resolution, Resource, ServiceEntry, ServicePort,
+            WorkloadAddress, WorkloadEntry,
+        },
+        problem::{Note, NoteKind},
+    },
+    registry::{self, ServiceKey},
+};
+
+/// All services that the client sees, by host.
+#[derive(Debug)]
+pub(super) struct Services(BTreeMap<Name, Service>);
+
+/// One service.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) host: Name,
+    /// Where the owner's destination rules are.
+    pub(super) namespace: Option<Arc<str>>,
+    pub(super) origin: Origin,
+    pub(super) resolution: Resolution,
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) ports: Vec<Port>,
+}
+
+/// A service's port and the endpoints behind it.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) number: u16,
+    pub(super) protocol: Protocol,
+    /// What DNS resolution connects to when the entry lists no endpoints.
+    pub(super) target: u16,
+    pub(super) endpoints: Vec<(Locality, Endpoint)>,
+    pub(super) dns: Vec<DnsTarget>,
+    pub(super) registered: Vec<ServiceKey>,
+}
+
+impl Services {
+    pub(super) fn new(
+        documents: &[Arc<Document>],
+        client: &Client,
+        registered: &registry::Services,
+        notes: &mut Vec<Note>,
+    ) -> Self {
+        let workloads: Vec<(&Meta, &WorkloadEntry)> = documents
+            .iter()
+            .filter_map(|d| match &d.resource {
+                Resource::WorkloadEntry(entry) => Some((&d.meta, entry)),
+                _ => None,
+            })
+            .collect();
+        let mut entries: Vec<(&Meta, &ServiceEntry)> = Vec::new();
+        for document in documents {
+            let Resource::ServiceEntry(entry) = &document.resource else {
+                continue;
+            };
+            let meta = &document.meta;
+            if entry
+                .export_to
+                .visibility(&meta.namespace, &client.namespace)
+                .is_some()
+            {
+                entries.push((meta, entry));
+            } else {
+                let message = format!("is not exported to namespace {}", client.namespace);
+                notes.push(meta.at.note(NoteKind::NotApplied, message));
+            }
+        }
+        // Of two namespaces that describe one host, the client's own counts, else the oldest.
+        entries.sort_by_key(|(meta, _)| {
+            let foreign = meta.namespace != client.namespace;
+            (foreign, &meta.created, &meta.name, &meta.namespace)
+        });
+        let mut services = Self(BTreeMap::new());
+        for (meta, entry) in entries {
+            for host in &entry.hosts {
+                services.add(host, meta, entry, &workloads, notes);
+            }
+        }
+        for key in registered.keys() {
+            services.add_registered(key, client);
+        }
+        services
+    }
+
+    pub(super) fn get(&self, host: &str) -> Option<&Service> {
+        self.0.get(host)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Service> {
+        self.0.values()
+    }
+
+    /// The services with an HTTP port `number`, by host.
+    pub(super) fn on_port(&self, number: u16) -> impl Iterator<Item = &Service> {
+        self.iter()
+            .filter(move |s| s.port(number).is_some_and(Port::is_http))
+    }
+
+    /// Whether `host`, exact or wildcard, is that of a service with an HTTP port `number`.
+    pub(super) fn any_on_port(&self, number: u16, host: &str) -> bool {
+        if host::is_wildcard(host) {
+            return self.on_port(number).any(|s| host::covers(host, &s.host));
+        }
+        let service = self.get(host);
+        service.is_some_and(|s| s.port(number).is_some_and(Port::is_http))
+    }
+
+    pub(super) fn http_ports(&self) -> impl Iterator<Item = u16> {
+        let ports = self.iter().flat_map(|s| &s.ports);
+        ports.filter(|p| p.is_http()).map(|p| p.number)
+    }
+
+    fn add(
+        &mut self,
+        host: &Name,
+        meta: &Meta,
+        entry: &ServiceEntry,
+        workloads: &[(&Meta, &WorkloadEntry)],
+        notes: &mut Vec<Note>,
+    ) {
+        let service = self.0.entry(host.clone()).or_insert_with(|| Service {
+            host: host.clone(),
+            namespace: Some(meta.namespace.clone()),
+            origin: meta.at.origin(),
+            resolution: entry.resolution,
+            addresses: Vec::new(),
+            ports: Vec::new(),
+        });
+        let same_namespace = service.namespace.as_ref() == Some(&meta.namespace);
+        if !same_namespace || service.resolution != entry.resolution {
+            let message = format!("`{host}` is described already, by {}", service.origin);
+            notes.push(meta.at.note(NoteKind::NotApplied, message));
+            return;
+        }
+        for address in &entry.addresses {
+            if !service.addresses.contains(address) {
+                service.addresses.push(*address);
+            }
+        }
+        for port in &entry.ports {
+            let into = service.port_mut(port);
+            // DNS_ROUND_ROBIN resolves one name.
+            if entry.resolution == Resolution::DnsRoundRobin && !into.dns.is_empty() {
+                continue;
+            }
+            for workload in &entry.endpoints {
+                into.add(port, workload, None);
+            }
+            let Some(selector) = &entry.selector else {
+                continue;
+            };
+            for (workload_meta, workload) in workloads {
+                let labels = workload.labels.merged(&workload_meta.labels);
+                if workload_meta.namespace != meta.namespace || !labels.contains_all(selector) {
+                    continue;
+                }
+                let named = matches!(workload.address, WorkloadAddress::Name(_));
+                if named && entry.resolution == Resolution::Static {
+                    notes.push(workload_meta.at.note(
+                        NoteKind::Warning,
+                        "a host name needs a ServiceEntry with resolution DNS: it is no endpoint",
+                    ));
+                    continue;
+                }
+                into.add(port, workload, Some(workload_meta));
+            }
+        }
+    }
+
+    fn add_registered(&mut self, key: &ServiceKey, client: &Client) {
+        let (given, number) = key;
+        let host = self.registered_host(given, client);
+        let service = self.0.entry(host.clone()).or_insert_with(|| Service {
+            namespace: host::kubernetes(&host, &client.domain).map(|(_, ns)| ns.into()),
+            host,
+            origin: Origin::Code,
+            resolution: Resolution::Static,
+            addresses: Vec::new(),
+            ports: Vec::new(),
+        });
+        let port = ServicePort {
+            number: *number,
+            name: Arc::from(""),
+            target: *number,
+            protocol: Protocol::Http(HttpProtocol::Downstream),
+        };
+        service.port_mut(&port).registered.push(key.clone());
+    }
+
+    /// The full name of a host as a request would give it.
+    fn registered_host(&self, given: &Name, client: &Client) -> Name {
+        if self.0.contains_key(given) || given.parse::<IpAddr>().is_ok() {
+            return given.clone();
+        }
+        let domain = &client.domain;
+        match given.split('.').count() {
+            1 => host::resolve(given, &client.namespace, domain),
+            2 => format!("{given}.svc.{domain}").into(),
+            3 if given.ends_with(".svc") => format!("{given}.{domain}").into(),
+            _ => given.clone(),
+        }
+    }
+}
+
+impl Service {
+    pub(super) fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|p| p.number == number)
+    }
+
+    fn port_mut(&mut self, port: &ServicePort) -> &mut Port {
+        let found = self.ports.iter().position(|p| p.number == port.number);
+        let index = found.unwrap_or_else(|| {
+            self.ports.push(Port {
+                number: port.number,
+                protocol: port.protocol,
+                target: port.target,
+                endpoints: Vec::new(),
+                dns: Vec::new(),
+                registered: Vec::new(),
+            });
+            self.ports.len() - 1
+        });
+        &mut self.ports[index]
+    }
+}
+
+impl Port {
+    pub(super) fn is_http(&self) -> bool {
+        matches!(self.protocol, Protocol::Http(_))
+    }
+
+    /// The endpoint's own port by name, else the service's target port.
+    fn add(&mut self, port: &ServicePort, workload: &WorkloadEntry, meta: Option<&Meta>) {
+        let own = workload.ports.iter().find(|(name, _)| *name == port.name);
+        let number = own.map_or(port.target, |(_, number)| *number);
+        let (metadata, origin) = match meta {
+            Some(meta) => (workload.labels.merged(&meta.labels), meta.at.origin()),
+            None => (workload.labels.clone(), workload.at.origin()),
+        };
+        let address = match &workload.address {
+            WorkloadAddress::Ip(ip) => Address::Socket(SocketAddr::new(*ip, number)),
+            WorkloadAddress::Unix(url) => {
+                Address::Unix(url.strip_prefix("unix://").unwrap_or(url).into())
+            }
+            WorkloadAddress::Name(name) => {
+                self.dns.push(DnsTarget {
+                    hostname: name.clone(),
+                    port: number,
+                    metadata,
+                    weight: workload.weight,
+                });
+                return;
+            }
+        };
+        let mut endpoint = Endpoint::new(address)
+            .with_metadata(metadata)
+            .with_weight(workload.weight);
+        endpoint.origin = origin;
+        self.endpoints.push((workload.locality.clone(), endpoint));
+    }
+}

@@ -1,0 +1,136 @@
+//! The virtual hosts of one port, as istiod's `BuildSidecarOutboundVirtualHosts`.
+
+use std::{collections::HashSet, net::IpAddr};
+
+use mesh_core::policy::{Name, Origin, Route, VirtualHost};
+
+use super::{
+    Client,
+    routes::{Routes, default_route},
+    services::{Service, Services},
+    virtual_services::{Candidate, VirtualServices},
+};
+use crate::file::{
+    host,
+    problem::{At, Note, NoteKind},
+};
+
+/// All virtual hosts of `port`: those of rules in the rules' order, then the unclaimed services.
+pub(super) fn on_port(
+    port: u16,
+    client: &Client,
+    services: &Services,
+    rules: &VirtualServices<'_>,
+    routes: &Routes<'_>,
+    notes: &mut Vec<Note>,
+) -> Vec<VirtualHost> {
+    let mut claimed: Vec<Vec<&Service>> = vec![Vec::new(); rules.candidates.len()];
+    let mut unclaimed = Vec::new();
+    for service in services.on_port(port) {
+        match rules.owner_of(&service.host) {
+            Some(owner) => claimed[owner].push(service),
+            None => unclaimed.push(service),
+        }
+    }
+    let mut hosts = Hosts {
+        port,
+        client,
+        taken: HashSet::new(),
+        virtual_hosts: Vec::new(),
+    };
+    for (index, (rule, claimed)) in rules.candidates.iter().zip(&claimed).enumerate() {
+        // On other ports than 80 a rule counts only when it is about a service of that port.
+        if port != 80 && claimed.is_empty() {
+            continue;
+        }
+        let translated = routes.of(rule, port);
+        for service in claimed {
+            // A rule whose routes are all for other ports or clients leaves the default route.
+            let routes = if translated.is_empty() {
+                vec![default_route(service, port)]
+            } else {
+                translated.clone()
+            };
+            let at = rule.line_of(&service.host);
+            hosts.add(&service.host, &service.addresses, routes, at.origin());
+        }
+        if translated.is_empty() {
+            continue;
+        }
+        for (name, at) in &rule.hosts {
+            if rules.owns(index, name)
+                && !services.any_on_port(port, name)
+                && !hosts.add(name, &[], translated.clone(), at.origin())
+            {
+                let message = format!("every name of `{name}` is taken by another rule");
+                notes.push(at.note(NoteKind::NotApplied, message));
+            }
+        }
+    }
+    for service in unclaimed {
+        let routes = vec![default_route(service, port)];
+        let origin = service.origin.clone();
+        hosts.add(&service.host, &service.addresses, routes, origin);
+    }
+    hosts.virtual_hosts
+}
+
+impl Candidate<'_> {
+    /// Where the rule names the service.
+    fn line_of(&self, service: &str) -> &At {
+        let exact = self.hosts.iter().find(|(h, _)| **h == *service);
+        let covering = || self.hosts.iter().find(|(h, _)| host::covers(h, service));
+        exact.or_else(covering).map_or(&self.meta.at, |(_, at)| at)
+    }
+}
+
+struct Hosts<'a> {
+    port: u16,
+    client: &'a Client,
+    taken: HashSet<Name>,
+    virtual_hosts: Vec<VirtualHost>,
+}
+
+impl Hosts<'_> {
+    /// Adds a virtual host, unless all its domains are taken: the first writer of each wins.
+    fn add(&mut self, host: &Name, addresses: &[IpAddr], routes: Vec<Route>, at: Origin) -> bool {
+        let mut domains = domains(host, addresses, self.client);
+        domains.retain(|domain| self.taken.insert(domain.clone()));
+        if domains.is_empty() {
+            return false;
+        }
+        let mut virtual_host = VirtualHost::new(domains, routes);
+        virtual_host.name = format!("{host}:{}", self.port).into();
+        virtual_host.origin = at;
+        self.virtual_hosts.push(virtual_host);
+        true
+    }
+}
+
+/// The names a request may use for a host. A Kubernetes name has short forms, also when no service
+/// of that name is known: a rule for it says that there is one.
+fn domains(host: &Name, addresses: &[IpAddr], client: &Client) -> Vec<Name> {
+    let mut domains = vec![match host.parse() {
+        Ok(ip) => in_a_url(ip),
+        Err(_) => host.clone(),
+    }];
+    if !host::is_wildcard(host) && host.parse::<IpAddr>().is_err() {
+        domains.push(format!("{host}.").into());
+    }
+    if let Some((name, namespace)) = host::kubernetes(host, &client.domain) {
+        if *namespace == *client.namespace {
+            domains.push(name.into());
+        }
+        domains.push(format!("{name}.{namespace}").into());
+        domains.push(format!("{name}.{namespace}.svc").into());
+    }
+    domains.extend(addresses.iter().map(|ip| in_a_url(*ip)));
+    domains
+}
+
+fn in_a_url(ip: IpAddr) -> Name {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string().into(),
+        IpAddr::V6(ip) => format!("[{ip}]").into(),
+    }
+}

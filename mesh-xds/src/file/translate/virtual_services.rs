@@ -1,0 +1,145 @@
+//! Which `VirtualService` owns which host. Rules for one host are not merged: the first owns it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use mesh_core::policy::Name;
+
+use super::Client;
+use crate::file::{
+    host,
+    kinds::{Document, Meta, Resource, VirtualService},
+    problem::{At, Note, NoteKind, Problem},
+};
+
+/// The rules that apply to the client, the first of them first.
+#[derive(Debug)]
+pub(super) struct VirtualServices<'a> {
+    pub(super) candidates: Vec<Candidate<'a>>,
+    /// The owner of each exact host and of each wildcard.
+    owners: HashMap<Name, usize>,
+    wildcards: Vec<Name>,
+}
+
+/// A rule for the client's own traffic.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) meta: &'a Meta,
+    pub(super) spec: &'a VirtualService,
+    /// The hosts in full.
+    pub(super) hosts: Vec<(Name, At)>,
+}
+
+impl<'a> VirtualServices<'a> {
+    pub(super) fn new(
+        documents: &'a [Arc<Document>],
+        client: &Client,
+        notes: &mut Vec<Note>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut candidates = Vec::new();
+        for document in documents {
+            let Resource::VirtualService(spec) = &document.resource else {
+                continue;
+            };
+            let meta = &document.meta;
+            let not_applied = |message: String| meta.at.note(NoteKind::NotApplied, message);
+            if !spec.gateways.is_empty() && !spec.gateways.iter().any(|g| **g == *"mesh") {
+                notes.push(not_applied(
+                    "is for gateways only (`mesh` is not listed)".into(),
+                ));
+                continue;
+            }
+            let visibility = spec
+                .export_to
+                .visibility(&meta.namespace, &client.namespace);
+            let Some(visibility) = visibility else {
+                let message = format!("is not exported to namespace {}", client.namespace);
+                notes.push(not_applied(message));
+                continue;
+            };
+            let hosts: Vec<(Name, At)> = spec
+                .hosts
+                .iter()
+                .map(|(h, at)| {
+                    (
+                        host::resolve(h, &meta.namespace, &client.domain),
+                        at.clone(),
+                    )
+                })
+                .collect();
+            check_hosts(&hosts, problems);
+            let candidate = Candidate { meta, spec, hosts };
+            candidates.push((visibility, candidate));
+        }
+        // Private rules, then those exported by name, then public ones; the oldest of each first.
+        candidates.sort_by(|(va, a), (vb, b)| {
+            let key = |c: &Candidate<'a>| (&c.meta.created, &c.meta.name, &c.meta.namespace);
+            va.cmp(vb).then_with(|| key(a).cmp(&key(b)))
+        });
+        let candidates: Vec<Candidate<'a>> = candidates.into_iter().map(|(_, c)| c).collect();
+        let owners = owners(&candidates, notes);
+        let wildcards = owners.keys().filter(|h| host::is_wildcard(h));
+        let wildcards = wildcards.cloned().collect();
+        Self {
+            candidates,
+            owners,
+            wildcards,
+        }
+    }
+
+    /// The rule that owns a service: the one with that host, else with the most specific wildcard.
+    pub(super) fn owner_of(&self, service: &str) -> Option<usize> {
+        if let Some(owner) = self.owners.get(service) {
+            return Some(*owner);
+        }
+        let wildcards = self.wildcards.iter().map(|h| &**h);
+        let wildcard = host::most_specific(service, wildcards)?;
+        self.owners.get(wildcard).copied()
+    }
+
+    /// Whether the rule at `index` is the one that owns its host `host`.
+    pub(super) fn owns(&self, index: usize, host: &str) -> bool {
+        self.owners.get(host) == Some(&index)
+    }
+}
+
+fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> HashMap<Name, usize> {
+    let mut owners: HashMap<Name, usize> = HashMap::new();
+    for (i, candidate) in candidates.iter().enumerate() {
+        for (host, at) in &candidate.hosts {
+            let owner = *owners.entry(host.clone()).or_insert(i);
+            if owner != i {
+                let winner = candidates[owner].meta;
+                let message = format!(
+                    "`{host}` belongs to VirtualService {}/{} at {}; rules for one host are not \
+                     merged",
+                    winner.namespace, winner.name, winner.at
+                );
+                notes.push(at.note(NoteKind::NotApplied, message));
+            }
+        }
+    }
+    owners
+}
+
+/// Istio's validation: `*` is no host of a rule for the mesh, and a rule's hosts do not overlap.
+fn check_hosts(hosts: &[(Name, At)], problems: &mut Vec<Problem>) {
+    let mut exact: HashMap<&str, &At> = HashMap::new();
+    for (host, at) in hosts {
+        if &**host == "*" {
+            problems.push(at.problem("spec.hosts", "`*` is only allowed on gateways"));
+        } else if let Some(first) = exact.insert(host, at) {
+            let message = format!("`{host}` is given twice, first on line {}", first.line);
+            problems.push(at.problem("spec.hosts", message));
+        }
+    }
+    let wildcards = hosts.iter().filter(|(h, _)| h.starts_with("*."));
+    for (wildcard, _) in wildcards {
+        for (host, at) in hosts {
+            if host != wildcard && host::covers(wildcard, host) {
+                let message = format!("`{host}` overlaps with `{wildcard}` of the same rule");
+                problems.push(at.problem("spec.hosts", message));
+            }
+        }
+    }
+}
