@@ -5,7 +5,7 @@ use std::{error::Error, io, path::Path, time::Duration};
 use http::HeaderValue;
 use mesh_core::{Mesh, Seeded, cluster, mix, policy::Address};
 use mesh_http::Client;
-use mesh_xds::{Registration, Registry};
+use mesh_xds::{FileSource, Registration, Registry};
 use tokio::time::Instant;
 
 use crate::{
@@ -71,6 +71,8 @@ impl Demo {
             registrations.push(registry.register(service, PORT, instance.address, labels));
             instances.push(instance);
         }
+        let source = FileSource::new(config).with_registry(registry);
+        source.start(&mesh).await?;
         Ok(Self {
             client: client(0),
             mesh,

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use mesh_http::{Client, Context, TraceContext};
+use mesh_http::{Client, Context, trace_context::TraceContext};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
