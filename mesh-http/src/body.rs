@@ -16,11 +16,10 @@ use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::{
-    BoxError, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
-};
+use crate::{BoxError, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody};
 
 /// The body of every request and response in the stack.
 #[derive(Default)]
@@ -50,7 +49,6 @@ impl Body {
                 lease: None,
                 guard: None,
                 deadline: None,
-                timer: None,
             },
         }
     }
@@ -108,7 +106,10 @@ impl Body {
     /// Fails the body, as a reset does, when its end has not come by `deadline`.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         if !self.is_end_stream() {
-            self.tail.deadline = Some(deadline);
+            self.tail.deadline = Some(Box::pin(Timer {
+                deadline,
+                sleep: None,
+            }));
         }
     }
 
@@ -147,7 +148,6 @@ impl Body {
                 lease: Some(lease),
                 guard: None,
                 deadline: None,
-                timer: None,
             },
         }
     }
@@ -321,21 +321,31 @@ impl<G: OnEnd> OnEnd for Both<G> {
 struct Tail {
     lease: Option<Lease>,
     guard: Option<Box<dyn OnEnd>>,
-    deadline: Option<Deadline>,
-    /// Made when the body is first waited for: most never are.
-    timer: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Pin<Box<Timer>>>,
+}
+
+pin_project! {
+    struct Timer {
+        deadline: Deadline,
+        // Made when the body is first waited for: most never are.
+        #[pin]
+        sleep: Option<Sleep>,
+    }
 }
 
 impl Tail {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        let Some(deadline) = self.deadline else {
+        let Some(timer) = &mut self.deadline else {
             return Poll::Pending;
         };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at.into())));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(expired(Some(deadline.kind), deadline.after).into())
+        let mut timer = timer.as_mut().project();
+        if timer.sleep.is_none() {
+            timer.sleep.set(Some(sleep_until(timer.deadline.at.into())));
+        }
+        if let Some(sleep) = timer.sleep.as_pin_mut() {
+            ready!(sleep.poll(cx));
+        }
+        Poll::Ready(expired(Some(timer.deadline.kind), timer.deadline.after).into())
     }
 
     const fn is_armed(&self) -> bool {

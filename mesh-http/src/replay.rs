@@ -14,7 +14,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 
-use crate::{BoxError, body::{Body, Kind}};
+use crate::{
+    BoxError,
+    body::{Body, Kind},
+};
 
 impl Body {
     /// A body that can be sent again while no more than `limit` bytes of it were read.

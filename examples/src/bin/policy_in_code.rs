@@ -40,7 +40,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         *counts.entry(reply.into_body().text().await?).or_insert(0) += 1;
     }
     println!("{counts:?}");
-    println!("{}", client.explain(&Request::get("http://reviews/").body(())?));
+    println!(
+        "{}",
+        client.explain(&Request::get("http://reviews/").body(())?)
+    );
     Ok(())
 }
 
