@@ -124,16 +124,19 @@ impl Body {
     ///
     /// # Errors
     /// When it breaks off.
-    pub async fn bytes(self) -> Result<Bytes, BoxError> {
-        Ok(self.collect().await?.to_bytes())
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        match self.collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) => Err(Error::broken_body(error)),
+        }
     }
 
     /// Reads the body to its end, as text.
     ///
     /// # Errors
     /// When it breaks off, or is not UTF-8.
-    pub async fn text(self) -> Result<String, BoxError> {
-        Ok(String::from_utf8(self.bytes().await?.into())?)
+    pub async fn text(self) -> Result<String, Error> {
+        String::from_utf8(self.bytes().await?.into()).map_err(|e| Error::broken_body(e.into()))
     }
 
     /// A response body read from a leased connection.

@@ -104,6 +104,16 @@ impl Error {
         e
     }
 
+    /// A response whose body could not be read to its end.
+    pub(crate) fn broken_body(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(other) => Self::upstream(Failure::Reset, format!("the body broke off: {other}"))
+                .with_sent(true)
+                .with_source(other),
+        }
+    }
+
     /// A circuit breaker is open.
     pub(crate) fn overflow(message: impl Into<String>) -> Self {
         let mut e = Self::new(
