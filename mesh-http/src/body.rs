@@ -79,12 +79,7 @@ impl Body {
             return Self::empty();
         }
         match body {
-            Some(body) if !body.is_end_stream() => {
-                let body = body
-                    .map_frame(|frame| frame.map_data(|mut d| d.copy_to_bytes(d.remaining())))
-                    .map_err(Into::into);
-                Kind::Boxed(Box::pin(body)).into()
-            }
+            Some(body) if !body.is_end_stream() => Kind::Boxed(Box::pin(Erased { body })).into(),
             _ => Self::empty(),
         }
     }
@@ -237,6 +232,42 @@ impl Kind {
     }
 }
 
+pin_project! {
+    /// A foreign body in our terms. Unlike http-body-util's adapters it keeps the size.
+    struct Erased<B> {
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> HttpBody for Erased<B>
+where
+    B: HttpBody,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(self.project().body.poll_frame(cx));
+        Poll::Ready(frame.map(|frame| match frame {
+            Ok(frame) => Ok(frame.map_data(|mut d| d.copy_to_bytes(d.remaining()))),
+            Err(error) => Err(error.into()),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 impl From<Kind> for Body {
     fn from(kind: Kind) -> Self {
         Self {
@@ -374,3 +405,6 @@ impl Drop for Tail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
