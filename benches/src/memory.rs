@@ -12,6 +12,8 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::Full;
+use mesh_core::{Mesh, telemetry::Counters};
+use mesh_http::{Client, Step, layer::Inner};
 use tower::{
     Service,
     balance::p2c::Balance,
@@ -23,7 +25,10 @@ use tower::{
     },
 };
 
-use crate::{Error, policy::USER};
+use crate::{
+    Error, Result,
+    policy::{Scale, USER},
+};
 
 /// The body of every request and response.
 pub type Body = Full<Bytes>;
@@ -35,9 +40,9 @@ pub struct AtOnce;
 impl<B> Service<Request<B>> for AtOnce {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
+    type Future = Ready<std::result::Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
@@ -56,7 +61,7 @@ impl<B> Service<Request<B>> for AfterYield {
     type Error = Infallible;
     type Future = YieldThenAnswer;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
@@ -70,7 +75,7 @@ impl<B> Service<Request<B>> for AfterYield {
 pub struct YieldThenAnswer(bool);
 
 impl Future for YieldThenAnswer {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = std::result::Result<Response<Body>, Infallible>;
 
     fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if std::mem::replace(&mut self.0, true) {
@@ -97,7 +102,7 @@ pub fn request(uri: Uri) -> Request<Body> {
 ///
 /// # Errors
 /// The service's own, and a status other than 200.
-pub async fn drive<S, RB>(service: &mut S, uris: &[Uri], count: u32) -> Result<(), Error>
+pub async fn drive<S, RB>(service: &mut S, uris: &[Uri], count: u32) -> Result
 where
     S: Service<Request<Body>, Response = Response<RB>>,
     S::Error: Into<Error>,
@@ -115,6 +120,20 @@ where
         }
     }
     Ok(())
+}
+
+/// The mesh's whole client stack over `inner`, under the policy of `scale`, with counters.
+///
+/// # Errors
+/// When the policy cannot be published.
+pub fn mesh<S>(scale: &Scale, inner: S) -> Result<Client<Inner<S>>>
+where
+    Inner<S>: Step,
+{
+    let mesh = Mesh::new();
+    mesh.publish(scale.config()?)?;
+    let counters = Counters::new();
+    Ok(Client::builder(&mesh).recorder(counters).connector(inner))
 }
 
 /// tower's P2C balancer by requests under way, over `count` services that answer at once.
@@ -150,7 +169,7 @@ impl<RB, E> Policy<Request<Body>, Response<RB>, E> for TowerRetries {
     fn retry(
         &mut self,
         _: &mut Request<Body>,
-        result: &mut Result<Response<RB>, E>,
+        result: &mut std::result::Result<Response<RB>, E>,
     ) -> Option<Ready<()>> {
         let failed = match result {
             Ok(response) => response.status().is_server_error(),

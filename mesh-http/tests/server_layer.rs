@@ -1,5 +1,7 @@
 //! `ServerLayer` around services of every kind: context, deadline, telemetry, drain.
 
+#[path = "server_support/fixtures.rs"]
+mod fixtures;
 mod server_support;
 
 use std::{
@@ -12,38 +14,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use fixtures::{channel, ok, request};
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt, Empty, Full, channel::Channel};
-use mesh_core::{Flag, Seeded, policy::FractionalPercent};
+use http_body_util::{BodyExt, Empty, Full};
+use mesh_core::{Flag, Seeded, policy::FractionalPercent, telemetry::NoRecorder};
 use mesh_http::{
     context::Context,
-    server::{DeadlineExceeded, Drain, ServerLayer},
+    server::{Drain, ServerLayer},
 };
 use server_support::Kept;
-use tokio::{sync::mpsc, time::Instant};
-use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tokio::time::Instant;
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-fn request(headers: &[(&'static str, &str)]) -> Request<()> {
-    let mut request = Request::builder().uri("/cart");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    request.body(()).expect("a valid request")
-}
-
-fn ok() -> Response<Full<Bytes>> {
-    Response::new(Full::from("hello"))
-}
-
-/// A body whose frames the test sends.
-type Frames = http_body_util::channel::Sender<Bytes, BoxError>;
-
-fn channel() -> (Frames, Channel<Bytes, BoxError>) {
-    Channel::new(4)
-}
 
 /// The context that the handler sees, as an extension and as the task's.
 async fn seen(layer: ServerLayer, request: Request<()>) -> Context {
@@ -106,169 +90,6 @@ async fn a_request_without_a_trace_begins_one() {
     let broken = request(&[("traceparent", &PARENT.to_uppercase())]);
     let replaced = seen(layer(FractionalPercent::ALWAYS), broken).await;
     assert_eq!(replaced.trace().unwrap(), always);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_that_has_passed_is_answered_before_any_work() {
-    for (headers, status, grpc) in [
-        (&[("grpc-timeout", "0n")][..], 504, None),
-        (
-            &[
-                ("grpc-timeout", "0S"),
-                ("content-type", "application/grpc+proto"),
-            ],
-            200,
-            Some(4),
-        ),
-    ] {
-        for enforce in [true, false] {
-            let kept = Kept::new();
-            let service = service_fn(|_: Request<()>| {
-                ready(Err::<Response<Full<Bytes>>, _>("the service was called"))
-            });
-            let layer = ServerLayer::new(kept.clone()).enforce_deadline(enforce);
-            let response = layer
-                .layer(service)
-                .oneshot(request(headers))
-                .await
-                .unwrap();
-            assert_eq!(response.status(), status);
-            let told = response
-                .headers()
-                .get("grpc-status")
-                .map(|v| v.to_str().unwrap());
-            assert_eq!(told, grpc.map(|_: u8| "4"));
-            assert!(response.body().is_end_stream());
-            drop(response);
-            assert_eq!(
-                kept.only(),
-                (Some(status), grpc, Some(Flag::UpstreamTimeout))
-            );
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_deadline_cancels_the_handler() {
-    struct Dropped(mpsc::UnboundedSender<()>);
-    impl Drop for Dropped {
-        fn drop(&mut self) {
-            let _ = self.0.send(());
-        }
-    }
-    for (content_type, status, grpc) in [
-        ("text/plain", 504, None),
-        ("application/grpc", 200, Some(4)),
-    ] {
-        let (sender, mut dropped) = mpsc::unbounded_channel();
-        let kept = Kept::new();
-        let service = service_fn(move |_: Request<()>| {
-            let guard = Dropped(sender.clone());
-            async move {
-                let _guard = guard;
-                pending::<Result<Response<Full<Bytes>>, Infallible>>().await
-            }
-        });
-        let begun = Instant::now();
-        let headers = [("grpc-timeout", "250m"), ("content-type", content_type)];
-        let mut future = std::pin::pin!(
-            ServerLayer::new(kept.clone())
-                .layer(service)
-                .oneshot(request(&headers))
-        );
-        let response = future.as_mut().await.unwrap();
-        assert_eq!(begun.elapsed(), Duration::from_millis(250));
-        assert_eq!(response.status(), status);
-        dropped
-            .try_recv()
-            .expect("the handler is dropped as soon as the answer is there");
-        drop(response);
-        assert_eq!(
-            kept.only(),
-            (Some(status), grpc, Some(Flag::UpstreamTimeout))
-        );
-        assert_eq!(kept.ended()[0].duration, Duration::from_millis(250));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_finished_answer_wins_over_the_deadline() {
-    let kept = Kept::new();
-    let service = service_fn(|_: Request<()>| async {
-        // Blocks the task past the deadline, then answers at once.
-        tokio::time::advance(Duration::from_secs(9)).await;
-        Ok::<_, Infallible>(ok())
-    });
-    let layer = ServerLayer::new(kept.clone());
-    let response = layer
-        .layer(service)
-        .oneshot(request(&[("grpc-timeout", "1S")]))
-        .await
-        .unwrap();
-    assert_eq!(response.status(), 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_enforcement_the_handler_runs_on() {
-    let kept = Kept::new();
-    let service = service_fn(|_: Request<()>| async {
-        tokio::time::sleep(Duration::from_secs(9)).await;
-        let left = Context::current()
-            .unwrap()
-            .remaining(Instant::now().into_std());
-        assert_eq!(left, Some(Duration::ZERO));
-        Ok::<_, Infallible>(ok())
-    });
-    let layer = ServerLayer::new(kept.clone()).enforce_deadline(false);
-    let response = layer
-        .layer(service)
-        .oneshot(request(&[("grpc-timeout", "1S")]))
-        .await
-        .unwrap();
-    assert_eq!(response.status(), 200);
-    response.into_body().collect().await.unwrap();
-    assert_eq!(kept.only(), (Some(200), None, None));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_deadline_goes_on_through_the_body() {
-    for grpc in [false, true] {
-        let kept = Kept::new();
-        let (mut frames, body) = channel();
-        let mut response = Response::new(body);
-        if grpc {
-            let value = http::HeaderValue::from_static("application/grpc");
-            response.headers_mut().insert("content-type", value);
-        }
-        let mut response = Some(response);
-        let service =
-            service_fn(move |_: Request<()>| ready(Ok::<_, Infallible>(response.take().unwrap())));
-        let layer = ServerLayer::new(kept.clone());
-        let response = layer
-            .layer(service)
-            .oneshot(request(&[("grpc-timeout", "1S")]))
-            .await
-            .unwrap();
-        frames.send_data("part".into()).await.unwrap();
-        let mut body = std::pin::pin!(response.into_body());
-        assert_eq!(
-            body.frame().await.unwrap().unwrap().into_data().unwrap(),
-            "part"
-        );
-        let begun = Instant::now();
-        let last = body.frame().await.unwrap();
-        assert_eq!(begun.elapsed(), Duration::from_secs(1));
-        if grpc {
-            assert_eq!(last.unwrap().into_trailers().unwrap()["grpc-status"], "4");
-        } else {
-            assert!(last.unwrap_err().is::<DeadlineExceeded>());
-        }
-        let sent = frames.send_data("more".into()).await;
-        assert!(sent.is_err(), "the service's body is dropped");
-        assert!(body.frame().await.is_none());
-        let code = grpc.then_some(4);
-        assert_eq!(kept.only(), (Some(200), code, Some(Flag::UpstreamTimeout)));
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -522,4 +343,27 @@ async fn readiness_is_the_services_and_the_ready_one_is_called() {
     let (_, answer) = handle.next_request().await.unwrap();
     answer.send_response(ok());
     assert_eq!(call.await.unwrap().status(), 200);
+}
+
+/// The request's map of extensions (two; none when there is one already), the context's place in it,
+/// and nothing else.
+#[tokio::test]
+async fn a_request_costs_three_allocations() {
+    let service = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(ok())));
+    let mut service = ServerLayer::new(Arc::new(NoRecorder)).layer(service);
+    let mut cost = |request| {
+        let allocations = allocation_counter::measure(|| {
+            let mut call = std::pin::pin!(service.call(request));
+            let polled = call
+                .as_mut()
+                .poll(&mut task::Context::from_waker(task::Waker::noop()));
+            assert!(polled.is_ready());
+        });
+        allocations.count_total
+    };
+    for headers in [&[][..], &[("traceparent", PARENT), ("grpc-timeout", "1S")]] {
+        // The first call of a thread draws its seed.
+        cost(request(headers));
+        assert_eq!(cost(request(headers)), 3);
+    }
 }

@@ -3,13 +3,7 @@
 #[path = "server_support/wire.rs"]
 mod wire;
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -22,7 +16,7 @@ use tokio::{
     net::TcpStream,
     sync::Semaphore,
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tower::{Service, service_fn};
 use wire::{Client, Failed};

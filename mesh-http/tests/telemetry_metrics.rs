@@ -100,7 +100,7 @@ fn a_known_series_costs_no_allocation() {
     let recorder = MetricsRecorder::with_recorder(Arc::new(metrics::NoopRecorder));
     let reviews = cluster("reviews");
     let endpoint = telemetry_support::endpoint(1);
-    let mut once = || {
+    let once = || {
         request(&recorder, Side::Client, Some(&reviews), Some(200), None);
         request(&recorder, Side::Server, None, Some(503), None);
         let record = mesh_core::telemetry::AttemptRecord::new(
@@ -112,7 +112,7 @@ fn a_known_series_costs_no_allocation() {
         );
         recorder.attempt_ended(&record);
     };
-    let first = allocation_counter::measure(&mut once);
+    let first = allocation_counter::measure(once);
     assert!(first.count_total > 0, "the measure measures");
     let then = allocation_counter::measure(|| (0..100).for_each(|_| once()));
     assert_eq!(then.count_total, 0);

@@ -228,3 +228,184 @@ fn assignment(
     }
     endpoints.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// What a lookup of the script does.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Answer(&'static [u8]),
+        Fail,
+        Hang,
+    }
+
+    /// Answers lookups in order; the last step repeats.
+    #[derive(Clone, Debug)]
+    struct Script {
+        steps: &'static [Step],
+        lookups: Arc<AtomicUsize>,
+    }
+
+    impl Resolve for Script {
+        fn resolve<'a>(&'a self, _: &'a str) -> ResolveFuture<'a> {
+            let n = self.lookups.fetch_add(1, Ordering::SeqCst);
+            let step = self.steps[n.min(self.steps.len() - 1)];
+            Box::pin(async move {
+                match step {
+                    Step::Answer(last) => Ok(last.iter().map(|n| [10, 0, 0, *n].into()).collect()),
+                    Step::Fail => Err(io::ErrorKind::NotFound.into()),
+                    Step::Hang => future::pending().await,
+                }
+            })
+        }
+    }
+
+    type Assigned = Arc<Mutex<Vec<(Duration, String, Vec<String>)>>>;
+
+    struct Scripted {
+        lookups: Lookups,
+        assigned: Assigned,
+        count: Arc<AtomicUsize>,
+    }
+
+    fn scripted(steps: &'static [Step]) -> Scripted {
+        let count = Arc::new(AtomicUsize::new(0));
+        let script = Script {
+            steps,
+            lookups: count.clone(),
+        };
+        let assigned = Assigned::default();
+        let (into, start) = (assigned.clone(), Instant::now());
+        let assign: Assign = Arc::new(move |cluster: &str, assignment| {
+            let addresses = assignment.endpoints().map(|e| e.address.to_string());
+            let assigned = (start.elapsed(), cluster.to_owned(), addresses.collect());
+            into.lock().unwrap().push(assigned);
+        });
+        Scripted {
+            lookups: Lookups::new(Arc::new(script), assign),
+            assigned,
+            count,
+        }
+    }
+
+    fn cluster(name: &str, discovery: Discovery) -> Arc<Cluster> {
+        let mut cluster = Cluster::new(name);
+        cluster.discovery = discovery;
+        Arc::new(cluster)
+    }
+
+    fn target(hostname: &str) -> DnsTarget {
+        DnsTarget {
+            hostname: hostname.into(),
+            port: 80,
+            metadata: Default::default(),
+            weight: 1,
+        }
+    }
+
+    fn strict(names: &[&str]) -> Discovery {
+        Discovery::StrictDns {
+            targets: names.iter().map(|n| target(n)).collect(),
+        }
+    }
+
+    /// The endpoints after each change.
+    fn history(scripted: &Scripted) -> Vec<Vec<String>> {
+        let assigned = scripted.assigned.lock().unwrap();
+        assigned.iter().map(|(_, _, e)| e.clone()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_keep_and_empty_answers_remove() {
+        let mut s = scripted(&[
+            Step::Answer(&[2, 1]),
+            Step::Fail,
+            Step::Answer(&[1, 2]),
+            Step::Hang,
+            Step::Answer(&[]),
+            Step::Answer(&[3]),
+        ]);
+        s.lookups.follow(&[cluster("c", strict(&["a.com"]))]);
+        sleep(Duration::from_secs(60)).await;
+        let expected: Vec<Vec<String>> = vec![
+            vec!["10.0.0.1:80".into(), "10.0.0.2:80".into()],
+            vec![],
+            vec!["10.0.0.3:80".into()],
+        ];
+        assert_eq!(history(&s), expected);
+        // Six lookups to there, one of them ended by its own bound.
+        let at = s.assigned.lock().unwrap()[2].0;
+        assert!(
+            at > Duration::from_secs(30) && at < Duration::from_secs(33),
+            "{at:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_logical_host_is_the_first_address_and_survives_an_empty_answer() {
+        let mut s = scripted(&[
+            Step::Answer(&[2, 1]),
+            Step::Answer(&[]),
+            Step::Answer(&[1, 2]),
+        ]);
+        let discovery = Discovery::LogicalDns {
+            target: target("a.com"),
+        };
+        s.lookups.follow(&[cluster("c", discovery)]);
+        sleep(Duration::from_secs(20)).await;
+        let expected: Vec<Vec<String>> =
+            vec![vec!["10.0.0.2:80".into()], vec!["10.0.0.1:80".into()]];
+        assert_eq!(history(&s), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_need_no_lookup_and_names_may_share_one() {
+        let mut s = scripted(&[Step::Answer(&[1])]);
+        let names = ["10.0.0.9", "a.com", "b.com"];
+        let first = s.lookups.follow(&[cluster("c", strict(&names))]);
+        for answer in first {
+            answer.await.unwrap();
+        }
+        assert_eq!(
+            history(&s),
+            [["10.0.0.9:80", "10.0.0.1:80"].map(str::to_owned).to_vec()]
+        );
+        assert_eq!(s.count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_stays_keeps_its_task_and_is_handed_on_again() {
+        let mut s = scripted(&[Step::Answer(&[1])]);
+        let (c, d) = (
+            cluster("c", strict(&["a.com"])),
+            cluster("d", strict(&["b.com"])),
+        );
+        s.lookups.follow(&[c.clone(), d]);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!((history(&s).len(), s.count.load(Ordering::SeqCst)), (2, 2));
+        assert!(
+            s.lookups
+                .follow(&[c, cluster("plain", Discovery::Assigned)])
+                .is_empty()
+        );
+        assert_eq!(s.assigned.lock().unwrap()[2].1, "c");
+        // Only `c` is looked up from here on.
+        sleep(Duration::from_secs(6)).await;
+        assert_eq!(s.count.load(Ordering::SeqCst), 3);
+        drop(s.lookups);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(s.count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn the_system_knows_localhost() {
+        let addresses = SystemResolver.resolve("localhost").await.unwrap();
+        assert!(addresses.iter().all(IpAddr::is_loopback) && !addresses.is_empty());
+    }
+}

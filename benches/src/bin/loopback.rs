@@ -8,7 +8,7 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use mesh_benches::{
     Result,
-    loopback::{self, Bare, Caller, Envoy, Floor, Protocol, Server, Sidecar, Slice},
+    loopback::{self, Bare, Caller, Envoy, Floor, InMesh, Protocol, Server, Sidecar, Slice},
     measure::{self, median, percentile},
 };
 use tokio::runtime::Runtime;
@@ -54,6 +54,8 @@ fn main() -> Result {
             };
             group.add("hyper-util", Bare::new(protocol, servers)?);
             group.add("hyper connections", Floor::new(protocol, servers)?);
+            group.add("mesh", InMesh::new(protocol, servers, false)?);
+            group.add("mesh, retries armed", InMesh::new(protocol, servers, true)?);
             if let Some(envoy) = &envoy {
                 group.add("hyper-util + Envoy", Sidecar::new(protocol, envoy.clone())?);
             }

@@ -14,7 +14,7 @@ use mesh_benches::{
     Error, Result,
     measure::{self, ProcessTime, ThreadTime, median},
     memory::{self, AfterYield, AtOnce, Body, TowerRetries},
-    policy::Scale,
+    policy::{self, Scale},
 };
 use tokio::runtime::Runtime;
 use tower::{Service, buffer::Buffer, retry::Retry};
@@ -28,65 +28,138 @@ const BUFFER: usize = 1024;
 /// Tasks that share one stack in the run on two threads.
 const TASKS: usize = 64;
 
+/// Requests in a round.
+const REQUESTS: u32 = 5_000;
+
 fn main() -> Result {
-    let quick = env::args().any(|a| a == "--quick");
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let quick = arguments.iter().any(|a| a == "--quick");
     let rounds = if quick { 11 } else { 101 };
-    one_thread(rounds)?;
+    if let Some(at) = arguments.iter().position(|a| a == "--only") {
+        let name = arguments.get(at + 1).ok_or("--only <stack>")?;
+        return one_thread(rounds, |contender| contender == name);
+    }
+    one_thread(rounds, |_| true)?;
     two_threads(rounds / 3, quick)
 }
 
-fn one_thread(rounds: usize) -> Result {
-    const REQUESTS: u32 = 5_000;
+fn one_thread(rounds: usize, wanted: impl Fn(&str) -> bool) -> Result {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     // `Buffer` spawns its worker where it is made.
     let guard = runtime.enter();
-    let scale = Scale::default();
-    let last = vec![scale.last()];
-    let mut contenders = vec![
-        Contender::new("bare service", AtOnce, last.clone()),
-        Contender::new(
-            "tower P2C",
-            memory::tower_p2c(AtOnce, ENDPOINTS),
-            last.clone(),
-        ),
-        Contender::new("tower buffer + P2C", buffered(AtOnce), last.clone()),
-        Contender::new(
-            "tower retry + buffer + P2C",
-            Retry::new(TowerRetries::default(), buffered(AtOnce)),
-            last.clone(),
-        ),
-    ];
+    let mut contenders = rivals();
     drop(guard);
+    contenders.extend(meshes()?);
+    contenders.retain(|c| c.is_bare || wanted(c.name));
 
-    for round in 0..=rounds {
+    for contender in &mut contenders {
+        contender.round(&runtime, contender.warm_up)?;
+        contender.samples.clear();
+    }
+    for _ in 0..rounds {
         for contender in &mut contenders {
-            contender.round(&runtime, REQUESTS, round > 0)?;
+            contender.round(&runtime, REQUESTS)?;
         }
     }
     println!("### One thread: added to each request\n");
     println!("{rounds} rounds of {REQUESTS} requests; medians of the differences within a round\n");
     println!("| stack | CPU ns | allocations |\n|---|---:|---:|");
-    let bare = contenders[0].samples.clone();
+    let mut bare = &contenders[0];
     for contender in &contenders {
-        let added = |of: fn(&Sample) -> f64| {
-            let samples = contender.samples.iter().zip(&bare);
-            median(samples.map(|(s, b)| (of(s) - of(b)) / f64::from(REQUESTS)))
+        if contender.is_bare {
+            bare = contender;
+        }
+        let per_request = |samples: &[Sample], base: &[Sample], of: fn(&Sample) -> f64| {
+            let differences = samples.iter().zip(base).map(|(s, b)| of(s) - of(b));
+            median(differences) / f64::from(REQUESTS)
+        };
+        let nothing = vec![Sample::default(); contender.samples.len()];
+        let base = if contender.is_bare {
+            &nothing
+        } else {
+            &bare.samples
         };
         println!(
-            "| {} | {:+.0} | {:+.1} |",
+            "| {} | {}{:.0} | {}{:.1} |",
             contender.name,
-            added(|s| s.cpu.as_nanos() as f64),
-            added(|s| s.allocations as f64)
+            if contender.is_bare { "" } else { "+" },
+            per_request(&contender.samples, base, |s| s.cpu.as_nanos() as f64),
+            if contender.is_bare { "" } else { "+" },
+            per_request(&contender.samples, base, |s| s.allocations as f64),
         );
     }
-    println!(
-        "\nA request over the bare service takes {:.0} ns and {:.1} allocations, making the request included.\n",
-        median(bare.iter().map(|s| s.cpu.as_nanos() as f64)) / f64::from(REQUESTS),
-        median(bare.iter().map(|s| s.allocations as f64)) / f64::from(REQUESTS),
-    );
+    println!();
     Ok(())
+}
+
+fn rivals() -> Vec<Contender> {
+    let uris = || vec![Scale::default().last()];
+    let p2c = || memory::tower_p2c(AtOnce, ENDPOINTS);
+    let retries = Retry::new(TowerRetries::default(), buffered(AtOnce));
+    vec![
+        Contender::bare("bare service, making the request included", uris()),
+        Contender::new("tower P2C", p2c(), uris()),
+        Contender::new("tower buffer + P2C", buffered(AtOnce), uris()),
+        Contender::new("tower retry + buffer + P2C", retries, uris()),
+    ]
+}
+
+fn meshes() -> Result<Vec<Contender>> {
+    const MANY: usize = 10_000;
+    let small = Scale::default;
+    let retries = Scale {
+        retries: true,
+        ..small()
+    };
+    let timeout = Scale {
+        timeout: Some(Duration::from_secs(15)),
+        ..small()
+    };
+    let routes = Scale {
+        routes: MANY,
+        ..small()
+    };
+    let hosts = Scale {
+        hosts: MANY,
+        ..small()
+    };
+    let endpoints = Scale {
+        endpoints: policy::addresses(MANY),
+        ..small()
+    };
+    let mut contenders = Vec::new();
+    for (name, scale) in [
+        ("mesh, whole stack", &small()),
+        ("mesh, retries armed", &retries),
+        ("mesh, with a timeout", &timeout),
+        ("mesh, 10,000 routes", &routes),
+        ("mesh, 10,000 virtual hosts", &hosts),
+        ("mesh, 10,000 endpoints", &endpoints),
+    ] {
+        let stack = memory::mesh(scale, AtOnce)?;
+        let mut contender = Contender::new(name, stack, vec![scale.last()]);
+        contender.warm_up *= u32::try_from(scale.endpoints.len() / ENDPOINTS)?.min(100);
+        contenders.push(contender);
+    }
+    for (bare, name, scale) in [
+        (
+            "bare service, 10,000 paths in turn",
+            "mesh, 10,000 routes in turn",
+            &routes,
+        ),
+        (
+            "bare service, 10,000 hosts in turn",
+            "mesh, 10,000 virtual hosts in turn",
+            &hosts,
+        ),
+    ] {
+        let stack = memory::mesh(scale, AtOnce)?;
+        contenders.push(Contender::bare(bare, scale.spread()));
+        contenders.push(Contender::new(name, stack, scale.spread()));
+    }
+    Ok(contenders)
 }
 
 fn buffered<S>(
@@ -101,7 +174,7 @@ where
 }
 
 /// What a batch of requests cost.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Sample {
     cpu: Duration,
     allocations: u64,
@@ -111,11 +184,22 @@ type Batch = dyn FnMut(&Runtime, u32) -> Result<Sample>;
 
 struct Contender {
     name: &'static str,
+    /// What the contenders after it are compared with, until the next such one.
+    is_bare: bool,
+    /// Requests before the first round: counters come to be with an endpoint's first request.
+    warm_up: u32,
     run: Box<Batch>,
     samples: Vec<Sample>,
 }
 
 impl Contender {
+    fn bare(name: &'static str, uris: Vec<Uri>) -> Self {
+        Self {
+            is_bare: true,
+            ..Self::new(name, AtOnce, uris)
+        }
+    }
+
     fn new<S, RB>(name: &'static str, mut service: S, uris: Vec<Uri>) -> Self
     where
         S: Service<http::Request<Body>, Response = Response<RB>> + 'static,
@@ -123,6 +207,8 @@ impl Contender {
     {
         Self {
             name,
+            is_bare: false,
+            warm_up: REQUESTS,
             run: Box::new(move |runtime, requests| {
                 let mut outcome = Ok(());
                 let start = ThreadTime::now();
@@ -136,11 +222,9 @@ impl Contender {
         }
     }
 
-    fn round(&mut self, runtime: &Runtime, requests: u32, counts: bool) -> Result {
+    fn round(&mut self, runtime: &Runtime, requests: u32) -> Result {
         let sample = (self.run)(runtime, requests).map_err(|e| format!("{}: {e}", self.name))?;
-        if counts {
-            self.samples.push(sample);
-        }
+        self.samples.push(sample);
         Ok(())
     }
 }
@@ -156,6 +240,17 @@ fn two_threads(rounds: usize, quick: bool) -> Result {
         Shared::new("bare service", AtOnce, AfterYield),
         Shared::new("tower buffer + P2C", buffered(AtOnce), buffered(AfterYield)),
     ];
+    for (name, retries) in [("mesh, whole stack", false), ("mesh, retries armed", true)] {
+        let scale = Scale {
+            retries,
+            ..Scale::default()
+        };
+        contenders.push(Shared::new(
+            name,
+            memory::mesh(&scale, AtOnce)?,
+            memory::mesh(&scale, AfterYield)?,
+        ));
+    }
     drop(guard);
     for round in 0..=rounds {
         for contender in &mut contenders {

@@ -3,12 +3,14 @@
 
 mod caller;
 mod envoy;
+mod mesh;
 mod server;
 mod slice;
 
 pub use self::{
     caller::{Bare, Caller, Floor, Sidecar},
     envoy::Envoy,
+    mesh::InMesh,
     server::{Server, serve},
     slice::{Slice, run},
 };

@@ -273,3 +273,55 @@ impl Sorted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::{Seeded, policy::Percent};
+
+    /// Three endpoints, all healthy when the set was built.
+    fn set(panic_threshold: u32) -> EndpointSet {
+        let mut cluster = policy::Cluster::new("reviews");
+        cluster.healthy_panic_threshold = Percent::try_new(panic_threshold).unwrap();
+        let assignment = (1..=3)
+            .map(|n| policy::Endpoint::new(SocketAddr::from(([10, 0, 0, 1], n))))
+            .collect();
+        let members = Members::new(&cluster, Arc::new(assignment), |endpoint| {
+            Arc::new(Endpoint::new(endpoint.address.clone()))
+        });
+        EndpointSet::new(&cluster, Arc::new(members), 0, None)
+    }
+
+    #[test]
+    fn a_set_that_knows_no_ejection_yet_already_respects_it() {
+        let set = set(50);
+        let random = Seeded::new(1);
+        set.members.endpoints[1].set_ejected(true);
+        for _ in 0..100 {
+            let (endpoint, panic) = set.whole.pick(&set.members, &random).unwrap();
+            assert!(endpoint.is_available() && !panic);
+        }
+    }
+
+    #[test]
+    fn with_all_ejected_it_panics_only_if_it_may() {
+        let random = Seeded::new(1);
+        for (threshold, expected) in [(50, Some(true)), (0, None)] {
+            let set = set(threshold);
+            for endpoint in &set.members.endpoints {
+                endpoint.set_ejected(true);
+            }
+            let picked = set.whole.pick(&set.members, &random);
+            assert_eq!(picked.map(|(_, panic)| panic), expected);
+        }
+    }
+
+    #[test]
+    fn a_list_is_shared_while_all_are_healthy() {
+        let set = set(50);
+        let lists = &set.whole.levels[0];
+        assert!(Arc::ptr_eq(&lists.all, &lists.healthy));
+    }
+}

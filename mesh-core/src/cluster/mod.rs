@@ -51,10 +51,7 @@ use self::{
 };
 use crate::{
     Outcome, Random, Slot,
-    policy::{
-        self, ClusterLoadAssignment, ConnectionPool, HealthStatus, HttpProtocol, Name,
-        OutlierDetection,
-    },
+    policy::{self, ClusterLoadAssignment, ConnectionPool, HttpProtocol, Name, OutlierDetection},
 };
 
 /// The runtime of one [`policy::Cluster`].
@@ -210,44 +207,6 @@ impl Cluster {
         }
     }
 
-    /// All endpoints, by priority.
-    pub fn endpoints(&self) -> Vec<EndpointStatus> {
-        let book = self.state.outlier.lock();
-        let set = self.set.load();
-        (0..)
-            .take(set.members.len())
-            .map(|row| self.status(&book, &set.members, row))
-            .collect()
-    }
-
-    /// The endpoints that a pick with `args` chooses among (its subset), and whether any of its
-    /// priorities is in panic.
-    ///
-    /// # Errors
-    /// When the criteria name no subset.
-    pub fn candidates(
-        &self,
-        args: &PickArgs<'_>,
-    ) -> Result<(Vec<EndpointStatus>, bool), PickError> {
-        let book = self.state.outlier.lock();
-        let set = self.set.load();
-        let Some(named) = set.members.named(args.criteria()) else {
-            return Err(self.no_subset(&set.members, args));
-        };
-        let group = set.group(named);
-        let endpoints = group
-            .rows()
-            .map(|row| self.status(&book, &set.members, row))
-            .collect();
-        Ok((endpoints, group.is_panicking()))
-    }
-
-    /// Ejections so far.
-    pub fn outlier_stats(&self) -> OutlierStats {
-        let book = self.state.outlier.lock();
-        book.stats(self.set.load().ejected)
-    }
-
     /// Whether a review is due, or another `Cluster` of the name ejected or freed an endpoint.
     fn is_behind(&self, set: &EndpointSet, now: Instant) -> bool {
         let detector = &self.state.outlier;
@@ -322,32 +281,6 @@ impl Cluster {
         let old = self.set.load();
         let set = build(&self.policy, &self.state, book, members, Some(&old));
         self.set.store(Arc::new(set));
-    }
-
-    fn status(&self, book: &Book, members: &Members, row: u32) -> EndpointStatus {
-        let (locality, endpoint) = members.policy(row);
-        let handle = &members.endpoints[row as usize];
-        let history = self.state.outlier.status(book, &endpoint.address);
-        EndpointStatus {
-            address: endpoint.address.clone(),
-            hostname: endpoint.hostname.clone(),
-            metadata: endpoint.metadata.clone(),
-            weight: members.weights[row as usize],
-            locality: locality.locality.clone(),
-            priority: locality.priority,
-            health: match (endpoint.health_status, history) {
-                (_, Some(history)) if history.ejected => Health::Ejected {
-                    until: history.until,
-                },
-                (HealthStatus::Healthy, _) => Health::Healthy,
-                (HealthStatus::Degraded, _) => Health::Degraded,
-                (HealthStatus::Unhealthy, _) => Health::Unhealthy,
-            },
-            ejections: history.map_or(0, |history| history.times),
-            in_flight: handle.in_flight(),
-            last_failure: handle.last_failure(),
-            origin: endpoint.origin.clone(),
-        }
     }
 
     #[cold]

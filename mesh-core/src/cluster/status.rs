@@ -1,10 +1,11 @@
-//! An endpoint as people ask about it.
+//! A cluster's endpoints as people ask about them.
 
 use std::time::Instant;
 
+use super::{Cluster, OutlierStats, PickArgs, PickError, members::Members, outlier::Book};
 use crate::{
     Outcome,
-    policy::{Address, Locality, Metadata, Name, Origin},
+    policy::{Address, HealthStatus, Locality, Metadata, Name, Origin},
 };
 
 /// One endpoint of a cluster, at one moment.
@@ -50,4 +51,70 @@ pub enum Health {
         /// Comes back at the first review after this; `None` when that is beyond the clock.
         until: Option<Instant>,
     },
+}
+
+impl Cluster {
+    /// All endpoints, by priority.
+    pub fn endpoints(&self) -> Vec<EndpointStatus> {
+        let book = self.state.outlier.lock();
+        let set = self.set.load();
+        (0..)
+            .take(set.members.len())
+            .map(|row| self.status(&book, &set.members, row))
+            .collect()
+    }
+
+    /// The endpoints that a pick with `args` chooses among (its subset), and whether any of its
+    /// priorities is in panic.
+    ///
+    /// # Errors
+    /// When the criteria name no subset.
+    pub fn candidates(
+        &self,
+        args: &PickArgs<'_>,
+    ) -> Result<(Vec<EndpointStatus>, bool), PickError> {
+        let book = self.state.outlier.lock();
+        let set = self.set.load();
+        let Some(named) = set.members.named(args.criteria()) else {
+            return Err(self.no_subset(&set.members, args));
+        };
+        let group = set.group(named);
+        let endpoints = group
+            .rows()
+            .map(|row| self.status(&book, &set.members, row))
+            .collect();
+        Ok((endpoints, group.is_panicking()))
+    }
+
+    /// Ejections so far.
+    pub fn outlier_stats(&self) -> OutlierStats {
+        let book = self.state.outlier.lock();
+        book.stats(self.set.load().ejected)
+    }
+
+    fn status(&self, book: &Book, members: &Members, row: u32) -> EndpointStatus {
+        let (locality, endpoint) = members.policy(row);
+        let handle = &members.endpoints[row as usize];
+        let history = self.state.outlier.status(book, &endpoint.address);
+        EndpointStatus {
+            address: endpoint.address.clone(),
+            hostname: endpoint.hostname.clone(),
+            metadata: endpoint.metadata.clone(),
+            weight: members.weights[row as usize],
+            locality: locality.locality.clone(),
+            priority: locality.priority,
+            health: match (endpoint.health_status, history) {
+                (_, Some(history)) if history.ejected => Health::Ejected {
+                    until: history.until,
+                },
+                (HealthStatus::Healthy, _) => Health::Healthy,
+                (HealthStatus::Degraded, _) => Health::Degraded,
+                (HealthStatus::Unhealthy, _) => Health::Unhealthy,
+            },
+            ejections: history.map_or(0, |history| history.times),
+            in_flight: handle.in_flight(),
+            last_failure: handle.last_failure(),
+            origin: endpoint.origin.clone(),
+        }
+    }
 }

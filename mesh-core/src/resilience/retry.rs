@@ -38,8 +38,8 @@ pub struct AttemptResult<'a> {
 pub struct RetryContext<'a> {
     /// The route's policy.
     pub policy: &'a RetryPolicy,
-    /// Whose retry breaker or budget it counts against.
-    pub cluster: &'a ClusterState,
+    /// Whose retry breaker or budget it counts against; `None` counts nowhere.
+    pub cluster: Option<&'a ClusterState>,
     /// Of the route.
     pub priority: RoutingPriority,
     /// Read only when the upstream names a Unix time to wait for.
@@ -140,10 +140,11 @@ impl RetryState {
             .remaining
             .checked_sub(1)
             .ok_or(NoRetry::LimitExceeded)?;
-        self.permit = context
-            .cluster
-            .try_retry(context.priority)
-            .map_err(NoRetry::Overflow)?;
+        if let Some(cluster) = context.cluster {
+            self.permit = cluster
+                .try_retry(context.priority)
+                .map_err(NoRetry::Overflow)?;
+        }
         self.attempt = self.attempt.saturating_add(1);
         Ok(())
     }

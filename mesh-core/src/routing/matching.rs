@@ -61,30 +61,58 @@ pub(super) fn failures<'a, B>(
     random: u64,
     failed: &mut impl FnMut(Condition<'a>) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
-    if let Some(fraction) = route_match.runtime_fraction
+    // Spelled out, so that a new condition cannot be forgotten here or below.
+    let RouteMatch {
+        path: _,
+        case_sensitive: _,
+        headers,
+        query_parameters,
+        cookies,
+        runtime_fraction,
+        grpc,
+    } = route_match;
+    if let Some(fraction) = *runtime_fraction
         && !fraction.contains(random)
     {
         failed(Condition::RuntimeFraction(fraction))?;
     }
-    if route_match.grpc && !is_grpc(head.headers) {
+    if *grpc && !is_grpc(head.headers) {
         failed(Condition::Grpc)?;
     }
-    for matcher in &route_match.headers {
+    for matcher in headers {
         if !header_matches(matcher, head) {
             failed(Condition::Header(matcher))?;
         }
     }
-    for matcher in &route_match.query_parameters {
+    for matcher in query_parameters {
         if !query_matches(matcher, head) {
             failed(Condition::QueryParameter(matcher))?;
         }
     }
-    for matcher in &route_match.cookies {
+    for matcher in cookies {
         if !cookie_matches(matcher, head) {
             failed(Condition::Cookie(matcher))?;
         }
     }
     ControlFlow::Continue(())
+}
+
+/// Whether the path alone decides, so that [`failures`] is never called.
+pub(super) fn is_path_only(route_match: &RouteMatch) -> bool {
+    let RouteMatch {
+        path: _,
+        case_sensitive: _,
+        headers,
+        query_parameters,
+        cookies,
+        runtime_fraction,
+        grpc,
+    } = route_match;
+    headers.is_empty()
+        && query_parameters.is_empty()
+        && cookies.is_empty()
+        && runtime_fraction.is_none()
+        && !grpc
 }
 
 /// `path` is without its query. A request without a path (plain CONNECT) matches none of these,

@@ -1,10 +1,14 @@
 //! Host → virtual host → route → cluster, as Envoy 1.40 does it.
 //!
 //! A [`Router`] is a `RouteConfiguration` compiled once. Per request, [`Router::virtual_host`] picks
-//! by host, [`Router::route`] the first route in list order whose [`matches`] holds, and
-//! [`choose_cluster`] the cluster; none of them allocates, and none takes longer because there are
-//! more hosts or more exact and prefix paths. What a chosen route then does to the request is
+//! by host, [`Router::route`] the first route in list order whose [`matches()`] holds, and
+//! [`choose_cluster`] the cluster. None of them allocates (but for hosts longer than DNS allows), and
+//! none takes notably longer because there are more hosts or more exact and prefix paths. What a chosen route then does to the request is
 //! [`rewrite_path`], [`redirect_location`] and [`MutationLevels`].
+//!
+//! Measured on a shared 2-core Xeon, asking for all in random order: from 10 to 10,000 entries an exact
+//! host goes from 26 to 53 ns, a suffix wildcard from 44 to 117, an exact path from 30 to 92, a
+//! prefix from 37 to 101. What stays linear is said at [`Router::route`].
 //!
 //! [`explain`] answers the same question by trying one rule after the other with the same
 //! functions, and tells why each failed.

@@ -4,15 +4,12 @@
 //! all others in a list. The answer is the lowest index among the routes that match, which is the
 //! first match in list order, whatever order they are tried in; a route above the lowest found so
 //! far is not tried.
-//!
-//! What stays linear: routes with the same path that differ by method or header are tried one after
-//! the other, as are routes whose prefixes nest, and every regex that stands before the match.
 
 use std::ops::ControlFlow;
 
 use super::{
     RequestHead,
-    matching::{failures, path_matches},
+    matching::{failures, is_path_only, path_matches},
     trie::{Key, Reach, Trie},
 };
 use crate::policy::{PathMatcher, Route};
@@ -21,12 +18,19 @@ use crate::policy::{PathMatcher, Route};
 pub(super) struct RouteIndex {
     sensitive: Trie,
     insensitive: Trie,
-    /// The others, ascending.
+    /// The others.
     general: Box<[u32]>,
 }
 
+/// What the index holds of a route: its place in the list, and whether anything but its path
+/// decides. Most routes have no such condition and are answered without being looked at. Candidates
+/// are ordered as their routes are.
+const fn candidate(index: u32, path_only: bool) -> u32 {
+    index << 1 | !path_only as u32
+}
+
 impl RouteIndex {
-    /// `None` when the routes are too many or too long to be counted in `u32`.
+    /// `None` when the routes are too many (each counts twice) or too long to be counted in `u32`.
     pub(super) fn new(routes: &[Route]) -> Option<Self> {
         let literals = routes
             .iter()
@@ -35,7 +39,8 @@ impl RouteIndex {
             return None;
         }
         let (mut sensitive, mut insensitive, mut general) = (Vec::new(), Vec::new(), Vec::new());
-        for (route, value) in routes.iter().zip(0..) {
+        for (route, index) in routes.iter().zip(0..) {
+            let value = candidate(index, is_path_only(&route.matches));
             match literal(route) {
                 Some((path, reach)) if route.matches.case_sensitive => sensitive.push(Key {
                     bytes: path.as_bytes().into(),
@@ -68,37 +73,35 @@ impl RouteIndex {
         if path.is_empty() {
             return None;
         }
-        let holds = |route: u32| {
-            routes.get(route as usize).is_some_and(|route| {
-                failures(
-                    &route.matches,
-                    head,
-                    random,
-                    &mut |_| ControlFlow::Break(()),
-                )
-                .is_continue()
-            })
+        let route = |candidate: u32| routes.get(candidate as usize >> 1);
+        let holds = |candidate: u32| {
+            candidate & 1 == 0
+                || route(candidate).is_some_and(|route| {
+                    let mut failed = |_| ControlFlow::Break(());
+                    failures(&route.matches, head, random, &mut failed).is_continue()
+                })
         };
         let mut best = u32::MAX;
         let mut consider = |candidates: &[u32], _| {
-            for &route in candidates.iter().take_while(|&&route| route < best) {
-                if holds(route) {
-                    best = route;
-                    return;
-                }
+            let mut earlier = candidates.iter().take_while(|&&candidate| candidate < best);
+            if let Some(&found) = earlier.find(|&&candidate| holds(candidate)) {
+                best = found;
             }
         };
         self.sensitive.walk::<false>(path.as_bytes(), &mut consider);
         self.insensitive
             .walk::<true>(path.as_bytes(), &mut consider);
-        for &route in self.general.iter().take_while(|&&route| route < best) {
-            let fits = |r: &Route| path_matches(&r.matches, path);
-            if routes.get(route as usize).is_some_and(fits) && holds(route) {
-                best = route;
-                break;
-            }
+        let mut earlier = self
+            .general
+            .iter()
+            .take_while(|&&candidate| candidate < best);
+        let fits = |&candidate: &u32| {
+            route(candidate).is_some_and(|route| path_matches(&route.matches, path))
+        };
+        if let Some(&found) = earlier.find(|&candidate| fits(candidate) && holds(*candidate)) {
+            best = found;
         }
-        (best != u32::MAX).then_some(best as usize)
+        (best != u32::MAX).then_some(best as usize >> 1)
     }
 }
 

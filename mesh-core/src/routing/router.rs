@@ -156,6 +156,10 @@ impl Router {
     }
 
     /// The index of the first route of a virtual host that matches.
+    ///
+    /// Exact and prefix paths are looked up. Tried one after the other are: routes that share a path
+    /// and differ by header or method (about 20 ns each), routes whose prefixes nest, and every
+    /// regex that stands before the match.
     pub fn route(&self, virtual_host: usize, head: &RequestHead<'_>, random: u64) -> Option<usize> {
         let routes = &self.config.virtual_hosts.get(virtual_host)?.routes;
         self.routes.get(virtual_host)?.first(routes, head, random)

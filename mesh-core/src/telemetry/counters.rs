@@ -256,6 +256,11 @@ mod tests {
         counters.attempt_ended(&record);
     }
 
+    fn cluster(name: &str) -> Cluster {
+        let policy = crate::policy::Cluster::new(name);
+        Cluster::new(Arc::new(policy), Arc::default(), None)
+    }
+
     #[test]
     fn requests_are_counted_by_side_class_and_flag() {
         let counters = Counters::new();
@@ -297,7 +302,7 @@ mod tests {
     #[test]
     fn attempts_are_counted_from_all_threads_and_outlive_a_fresh_endpoint() {
         let counters = Counters::new();
-        let cluster = Cluster::new("reviews");
+        let cluster = cluster("reviews");
         let (first, second) = (endpoint(1), endpoint(2));
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -328,7 +333,7 @@ mod tests {
     #[test]
     fn two_counters_on_one_endpoint_do_not_mix() {
         let (one, two) = (Counters::new(), Counters::new());
-        let (cluster, endpoint) = (Cluster::new("c"), endpoint(1));
+        let (cluster, endpoint) = (cluster("c"), endpoint(1));
         attempt(&one, &cluster, &endpoint, ok());
         attempt(&two, &cluster, &endpoint, ok());
         attempt(&two, &cluster, &endpoint, ok());
@@ -339,7 +344,7 @@ mod tests {
     #[test]
     fn endpoints_past_the_limit_share_a_count() {
         let counters = Counters::new().with_max_endpoints(1);
-        let cluster = Cluster::new("c");
+        let cluster = cluster("c");
         for port in 1..=3 {
             attempt(&counters, &cluster, &endpoint(port), ok());
         }

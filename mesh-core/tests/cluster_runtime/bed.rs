@@ -10,7 +10,9 @@ use http::StatusCode;
 use mesh_core::{
     Failure, Outcome, Seeded,
     cluster::{Cluster, Endpoint, EndpointStatus, Pick, PickArgs, PickError},
-    policy::{self, ClusterLoadAssignment, LocalityEndpoints, Metadata, Percent},
+    policy::{
+        self, ClusterLoadAssignment, HealthStatus, LbPolicy, LocalityEndpoints, Metadata, Percent,
+    },
 };
 
 pub(crate) const FAILED: Outcome = Outcome::Failure(Failure::Reset);
@@ -33,6 +35,21 @@ pub(crate) fn labels(text: &str) -> Metadata {
 /// Endpoint `n` of a test.
 pub(crate) fn endpoint(n: u16) -> policy::Endpoint {
     policy::Endpoint::new(SocketAddr::from(([10, 0, 0, 1], n)))
+}
+
+/// Istio's default.
+pub(crate) const LEAST_REQUEST: LbPolicy = LbPolicy::LeastRequest { choice_count: 2 };
+
+/// The cluster of most tests.
+pub(crate) fn policy(lb_policy: LbPolicy) -> policy::Cluster {
+    policy::Cluster::new("reviews").with_lb_policy(lb_policy)
+}
+
+pub(crate) fn with_health(n: u16, health_status: HealthStatus) -> policy::Endpoint {
+    policy::Endpoint {
+        health_status,
+        ..endpoint(n)
+    }
 }
 
 /// Endpoints 1 to `n`.

@@ -55,7 +55,7 @@ impl<'a> Bytes<'a> {
     }
 
     fn one_in(&mut self, n: usize) -> bool {
-        self.next() % n == 0
+        self.next().is_multiple_of(n)
     }
 
     fn several<T>(&mut self, counts: &[usize], make: impl Fn(&mut Self) -> T) -> Vec<T> {

@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod clusters;
+#[cfg(test)]
 mod explaining;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
 mod hosts;
+#[cfg(test)]
+mod make;
 #[cfg(test)]
 mod matchers;
 #[cfg(test)]
@@ -16,3 +20,5 @@ mod mutations;
 mod request;
 #[cfg(test)]
 mod rewrites;
+#[cfg(test)]
+mod sentences;

@@ -1,54 +1,22 @@
 //! `RouteMatch`, condition by condition. What is said of Envoy was observed on 1.40.
 
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 use mesh_core::{
     policy::{
-        ClusterSpecifier, CookieMatcher, ForwardAction, FractionalPercent, HeaderMatch,
-        HeaderMatcher, HeaderMatcherName, PathMatcher, QueryMatch, QueryParameterMatcher, Regex,
-        RouteMatch, StringMatch, StringMatcher, WeightedCluster, WeightedClusters,
+        CookieMatcher, FractionalPercent, HeaderMatch, HeaderMatcher, HeaderMatcherName,
+        PathMatcher, QueryMatch, QueryParameterMatcher, Regex, RouteMatch, StringMatch,
+        StringMatcher,
     },
-    routing::{choose_cluster, matches},
+    routing::matches,
 };
 
-use crate::request::Request;
+use crate::{
+    make::{exact, header, inverted, missing_as_empty, path, why, with},
+    request::Request,
+};
 
 fn holds(route_match: &RouteMatch, request: &Request) -> bool {
     matches(route_match, &request.head(), 0).is_ok()
-}
-
-fn why(route_match: &RouteMatch, request: &Request) -> String {
-    matches(route_match, &request.head(), 7)
-        .unwrap_err()
-        .to_string()
-}
-
-fn path(path: PathMatcher) -> RouteMatch {
-    RouteMatch::new(path)
-}
-
-fn header(name: &'static str, kind: HeaderMatch) -> HeaderMatcher {
-    HeaderMatcher::new(
-        HeaderMatcherName::Header(HeaderName::from_static(name)),
-        kind,
-    )
-}
-
-fn exact(name: &'static str, value: &str) -> HeaderMatcher {
-    header(name, HeaderMatch::String(StringMatcher::exact(value)))
-}
-
-fn with(header: &HeaderMatcher) -> RouteMatch {
-    RouteMatch::any().with_header(header.clone())
-}
-
-fn inverted(mut header: HeaderMatcher) -> HeaderMatcher {
-    header.invert_match = true;
-    header
-}
-
-fn missing_as_empty(mut header: HeaderMatcher) -> HeaderMatcher {
-    header.treat_missing_header_as_empty = true;
-    header
 }
 
 #[test]
@@ -412,136 +380,4 @@ fn the_runtime_fraction_is_drawn_from_the_request() {
             "{draw}"
         );
     }
-}
-
-#[test]
-fn a_mismatch_reads_as_a_sentence() {
-    let bob = Request::get("/a?k=2")
-        .with("end-user", "bob")
-        .with("cookie", "c=9");
-    let two = bob.clone().with("end-user", "eve");
-    let jason = exact("end-user", "jason");
-    let table = [
-        (
-            with(&jason),
-            &bob,
-            r#"header end-user: "bob" is not exactly "jason""#,
-        ),
-        (
-            with(&jason),
-            &two,
-            r#"header end-user: none of "bob", "eve" is exactly "jason""#,
-        ),
-        (with(&exact("x", "1")), &bob, "header x: missing"),
-        (
-            with(&inverted(exact("end-user", "bob"))),
-            &bob,
-            r#"header end-user: "bob" is exactly "bob" (inverted)"#,
-        ),
-        (
-            with(&missing_as_empty(exact("x", "1"))),
-            &bob,
-            r#"header x: missing, which counts as "", which is not exactly "1""#,
-        ),
-        (
-            with(&header("end-user", HeaderMatch::Range { start: 1, end: 5 })),
-            &bob,
-            r#"header end-user: "bob" is not an integer in 1..5"#,
-        ),
-        (
-            with(&header("end-user", HeaderMatch::Present(false))),
-            &bob,
-            "header end-user: present",
-        ),
-        (
-            path(PathMatcher::SeparatedPrefix("/b".into())),
-            &bob,
-            "path: /a is not, and not below, /b",
-        ),
-    ];
-    for (route, request, expected) in table {
-        assert_eq!(why(&route, request), expected);
-    }
-    let mut route = RouteMatch::any();
-    route.runtime_fraction = Some(FractionalPercent::per_hundred(5));
-    assert_eq!(
-        why(&route, &bob),
-        "runtime fraction: the draw 7 is outside 5%"
-    );
-    route.runtime_fraction = None;
-    route.query_parameters.push(QueryParameterMatcher {
-        name: "k".into(),
-        kind: QueryMatch::String(StringMatcher::prefix("1").ignoring_case()),
-    });
-    let expected = r#"query parameter k: "2" does not begin with "1" (ignoring case)"#;
-    assert_eq!(why(&route, &bob), expected);
-    route.query_parameters.clear();
-    route.cookies.push(CookieMatcher {
-        name: "c".into(),
-        value: StringMatcher::exact("8"),
-        invert_match: false,
-    });
-    assert_eq!(why(&route, &bob), r#"cookie c: "9" is not exactly "8""#);
-}
-
-#[test]
-fn a_sensitive_value_is_not_shown() {
-    let mut request = Request::get("/");
-    let mut secret = HeaderValue::from_static("hunter2");
-    secret.set_sensitive(true);
-    request.headers.insert("authorization", secret);
-    let sentence = why(&with(&exact("authorization", "x")), &request);
-    assert_eq!(
-        sentence,
-        r#"header authorization: (sensitive) is not exactly "x""#
-    );
-}
-
-#[test]
-fn weights_split_the_draw_and_a_header_may_dictate_it() {
-    let weighted = |header_name| {
-        let entries = [("a", 30), ("zero", 0), ("b", 70)];
-        let entries = entries.map(|(name, weight)| WeightedCluster::new(name, weight));
-        let mut weighted = WeightedClusters::try_new(entries.into()).unwrap();
-        weighted.header_name = header_name;
-        ForwardAction::to(ClusterSpecifier::Weighted(weighted))
-    };
-    let plain = weighted(None);
-    let choose = |action: &ForwardAction, request: &Request, draw| {
-        let head = request.head();
-        let choice = choose_cluster(action, &head, draw).unwrap();
-        (choice.name.to_owned(), choice.weighted.unwrap().0)
-    };
-    let request = Request::get("/").with("w", "129");
-    assert_eq!(choose(&plain, &request, 29), ("a".into(), 0));
-    assert_eq!(choose(&plain, &request, 30), ("b".into(), 2));
-    assert_eq!(choose(&plain, &request, 199), ("b".into(), 2));
-    let dictated = weighted(Some(HeaderName::from_static("w")));
-    // 129 of 100 acts as 29; `+5` is a number to Envoy.
-    for (value, expected) in [
-        ("129", "a"),
-        ("30", "b"),
-        ("+5", "a"),
-        ("x", "b"),
-        ("-1", "b"),
-    ] {
-        let request = Request::get("/").with("w", value);
-        assert_eq!(choose(&dictated, &request, 50).0, expected, "{value}");
-    }
-}
-
-#[test]
-fn a_cluster_header_names_the_cluster() {
-    let name = HeaderName::from_static("to");
-    let action = ForwardAction::to(ClusterSpecifier::ClusterHeader(name));
-    let request = Request::get("/").with("to", "a").with("to", "b");
-    let head = request.head();
-    assert_eq!(choose_cluster(&action, &head, 0).unwrap().name, "a");
-    let absent = Request::get("/");
-    assert_eq!(choose_cluster(&action, &absent.head(), 0), None);
-    let host = ForwardAction::to(ClusterSpecifier::ClusterHeader(http::header::HOST));
-    assert_eq!(
-        choose_cluster(&host, &head, 0).unwrap().name,
-        "reviews:9080"
-    );
 }

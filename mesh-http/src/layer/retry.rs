@@ -171,18 +171,10 @@ fn decide(
     if !replay.can_replay() {
         return Decision::No(NoRetry::NotRetriable);
     }
-    let uncounted;
-    let cluster = match destination {
-        Some(destination) => destination.cluster().state(),
-        None => {
-            uncounted = Default::default();
-            &uncounted
-        }
-    };
     state.decide(
         &RetryContext {
             policy,
-            cluster,
+            cluster: destination.map(|d| &**d.cluster().state()),
             priority: destination
                 .and_then(Destination::action)
                 .map_or(RoutingPriority::Default, |a| a.priority),

@@ -1,6 +1,7 @@
 //! Which protocol a plaintext connection speaks, told from its first bytes.
 //!
-//! (With TLS, ALPN will tell instead.)
+//! (With TLS, ALPN will tell instead.) hyper-util's automatic connection does the same, but waits for
+//! those bytes without a limit, and keeps to itself what they said, on which the drain depends.
 
 use std::{
     fmt,

@@ -61,9 +61,13 @@ impl Client {
                 sender.try_send_request(request).await
             }
         };
-        sent.map_err(|mut error| match error.take_message() {
-            Some(_) => Failed::NotSent,
-            None => Failed::Sent(error.into_error().into()),
+        sent.map_err(|mut error| {
+            let returned = error.take_message().is_some();
+            let error = error.into_error();
+            if returned || is_goaway(&error) {
+                return Failed::NotSent;
+            }
+            Failed::Sent(error.into())
         })
     }
 
@@ -74,4 +78,11 @@ impl Client {
         let close = head.headers.get("connection").is_some_and(|v| v == "close");
         Ok((head.status.as_u16(), close, body.to_bytes()))
     }
+}
+
+/// Whether a stream ended because the server said that it would not look at it (RFC 9113 §6.8).
+/// hyper keeps the request when it meets the GOAWAY on its way out.
+fn is_goaway(error: &hyper::Error) -> bool {
+    let h2 = error.source().and_then(|e| e.downcast_ref::<h2::Error>());
+    h2.is_some_and(|e| e.is_go_away() && e.is_remote() && e.reason() == Some(h2::Reason::NO_ERROR))
 }

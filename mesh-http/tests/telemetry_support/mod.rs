@@ -10,7 +10,8 @@ use mesh_core::{
 };
 
 pub(crate) fn cluster(name: &str) -> Cluster {
-    Cluster::new(name)
+    let policy = mesh_core::policy::Cluster::new(name);
+    Cluster::new(std::sync::Arc::new(policy), std::sync::Arc::default(), None)
 }
 
 pub(crate) fn endpoint(port: u16) -> Endpoint {

@@ -174,8 +174,13 @@ pub(crate) fn parse_text(reader: &Reader, text: &str, namespace: &str) -> Vec<Ar
 /// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
 /// kubelet swaps a ConfigMap (its files are linked to from beside it).
 pub(crate) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
-    if !fs::metadata(root)?.is_dir() {
+    let metadata = fs::metadata(root)?;
+    if metadata.is_file() {
         return Ok(vec![root.to_owned()]);
+    }
+    if !metadata.is_dir() {
+        // A pipe could keep its reader waiting for ever.
+        return Err(io::Error::other("neither a file nor a directory"));
     }
     let mut found = Vec::new();
     let mut visited = HashSet::new();

@@ -25,7 +25,7 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use mesh_core::policy::Metadata;
+use mesh_core::{Config, policy::Metadata};
 
 use self::{
     load::Loader,
@@ -34,11 +34,9 @@ use self::{
 pub use self::{
     problem::{LoadError, Note, NoteKind, Problem},
     schema::{Field, Schema, Support},
-    watch::{FileWatch, Publish},
 };
 use crate::{
     Registry,
-    config::Config,
     dns::{Resolve, SystemResolver},
 };
 

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use mesh_core::policy::ClusterLoadAssignment;
+use mesh_core::{Config, Mesh, WeakMesh, policy::ClusterLoadAssignment};
 use tokio::{
     sync::watch::Receiver,
     task::{JoinHandle, spawn_blocking},
@@ -29,7 +29,7 @@ use super::{
     problem::NoteKind,
     translate::Translated,
 };
-use crate::{config::Config, dns::Lookups, registry};
+use crate::{dns::Lookups, registry};
 
 /// How often files are looked at.
 const POLL: Duration = Duration::from_millis(250);
@@ -46,25 +46,42 @@ const UNSURE: u32 = 8;
 /// How long the start waits for the first DNS answers.
 const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// Takes what a source publishes; `mesh_core::Mesh` does.
-pub trait Publish: Send + Sync + 'static {
+/// Takes what a source publishes: a mesh, or a test that looks closer.
+pub(super) trait Publish: Send + Sync + 'static {
     /// Replaces the whole configuration, or changes nothing and says why.
-    ///
-    /// # Errors
-    /// When the parts of the configuration do not fit together.
     fn publish(&self, config: Config) -> Result<(), String>;
 
     /// Replaces one cluster's endpoints.
     fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>);
 
     /// Takes note of an update that did not happen.
-    fn reject(&self, source: &str, error: String);
+    fn reject(&self, error: String);
+}
+
+/// The mesh owns the task that publishes into it, so the task must not own the mesh.
+impl Publish for WeakMesh {
+    fn publish(&self, config: Config) -> Result<(), String> {
+        match self.upgrade() {
+            Some(mesh) => mesh.publish(config).map(drop).map_err(|e| e.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) {
+        if let Some(mesh) = self.upgrade() {
+            mesh.assign(cluster, assignment);
+        }
+    }
+
+    fn reject(&self, error: String) {
+        if let Some(mesh) = self.upgrade() {
+            mesh.reject(error);
+        }
+    }
 }
 
 /// A source that is being followed; dropping it ends that.
-#[derive(Debug)]
-#[must_use = "dropping it stops following the files"]
-pub struct FileWatch {
+pub(super) struct FileWatch {
     task: JoinHandle<()>,
 }
 
@@ -75,13 +92,22 @@ impl Drop for FileWatch {
 }
 
 impl FileSource {
-    /// Loads and publishes, then follows files, registrations and DNS until the returned guard is
-    /// dropped. Waits a little for the first DNS answers.
+    /// Loads and publishes, then follows files, registrations and DNS for as long as the mesh lives.
+    /// Waits a little for the first DNS answers.
+    ///
+    /// An edit shows within a second. One that cannot be loaded changes nothing: the last good
+    /// configuration stays, the error is logged, and [`Mesh::status`] has it until a load succeeds.
     ///
     /// # Errors
-    /// Everything that is wrong with the files. Later errors keep the last good configuration: they
-    /// are logged and given to [`Publish::reject`].
-    pub async fn follow(self, to: Arc<dyn Publish>) -> Result<FileWatch, LoadError> {
+    /// Everything that is wrong with the files.
+    pub async fn start(self, mesh: &Mesh) -> Result<(), LoadError> {
+        let watch = self.follow(Arc::new(mesh.downgrade())).await?;
+        mesh.own(watch);
+        Ok(())
+    }
+
+    /// As [`start`](Self::start), until the returned guard is dropped.
+    pub(super) async fn follow(self, to: Arc<dyn Publish>) -> Result<FileWatch, LoadError> {
         let assign = to.clone();
         let lookups = Lookups::new(
             self.resolver.clone(),
@@ -366,7 +392,7 @@ impl Following {
         let error = error.to_string();
         if self.rejected.as_ref() != Some(&error) {
             tracing::error!(source = %self.name, "kept the last good configuration:\n{error}");
-            self.to.reject(&self.name, error.clone());
+            self.to.reject(error.clone());
             self.rejected = Some(error);
         }
     }

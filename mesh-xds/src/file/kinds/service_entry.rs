@@ -108,13 +108,12 @@ pub(super) fn read(value: &Val<'_>) -> Option<ServiceEntry> {
         .filter_map(|v| endpoint(v, resolution))
         .collect();
     obj.one_of(&["endpoints", "workloadSelector"]);
-    if resolution != Resolution::Static && endpoints.is_empty() {
-        if hosts.iter().any(|h| host::is_wildcard(h)) {
-            obj.fail(
-                "endpoints",
-                "is required: a wildcard host has no address to look up",
-            );
-        }
+    let looked_up = resolution != Resolution::Static && endpoints.is_empty();
+    if looked_up && hosts.iter().any(|h| host::is_wildcard(h)) {
+        obj.fail(
+            "endpoints",
+            "is required: a wildcard host has no address to look up",
+        );
     }
     if resolution == Resolution::DnsRoundRobin && endpoints.len() > 1 {
         obj.fail("endpoints", "DNS_ROUND_ROBIN takes one endpoint at most");

@@ -3,10 +3,13 @@
 mod clusters;
 mod discovery;
 mod fuzz;
+mod node;
+mod reader;
 mod routes;
 mod seeds;
 mod strictness;
 mod virtual_hosts;
+#[cfg(unix)]
 mod watching;
 
 use std::{
@@ -18,8 +21,9 @@ use std::{
     },
 };
 
-use mesh_core::policy::{
-    Cluster, ClusterSpecifier, ForwardAction, Route, RouteAction, VirtualHost,
+use mesh_core::{
+    Mesh,
+    policy::{Cluster, ClusterSpecifier, ForwardAction, Route, RouteAction, VirtualHost},
 };
 
 use super::{
@@ -58,6 +62,10 @@ fn try_load_as(client: &Client, registry: &Registry, text: &str) -> Result<Loade
     let translated = translate(&documents, client, registry.services())
         .map_err(|problems| LoadError { problems })?;
     notes.extend(translated.notes);
+    // Whatever loads must be fit to publish.
+    if let Err(error) = Mesh::new().publish(translated.config.clone()) {
+        panic!("loaded, but not fit to publish: {error}");
+    }
     Ok(Loaded {
         config: translated.config,
         notes,

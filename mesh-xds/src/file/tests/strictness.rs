@@ -1,1 +1,404 @@
+//! What is refused, and how it is said.
 
+use std::collections::HashSet;
+
+use super::*;
+use crate::file::{reader::reads, schema::Support, schemas};
+
+/// Every message with every enforced field (of exclusive fields one is enough: reading one of them
+/// looks at all).
+const EVERYTHING: &str = r#"
+apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.istio.io/v1beta1
+  kind: VirtualService
+  metadata: {name: a, namespace: default, labels: {x: y}, creationTimestamp: "2026-01-01T00:00:00Z"}
+  spec:
+    hosts: [a]
+    gateways: [mesh]
+    exportTo: ["."]
+    http:
+    - name: one
+      match:
+      - name: m
+        uri: {prefix: /a}
+        scheme: {exact: http}
+        method: {exact: GET}
+        authority: {regex: a.*}
+        headers: {x: {exact: y}}
+        withoutHeaders: {z: {}}
+        queryParams: {q: {exact: "1"}}
+        ignoreUriCase: true
+        port: 80
+        sourceLabels: {}
+        sourceNamespace: default
+        gateways: [mesh]
+      route:
+      - destination: {host: a, subset: v1, port: {number: 80}}
+        weight: 1
+        headers: {response: {set: {x: "1"}}}
+      rewrite: {uriRegexRewrite: {match: /a, rewrite: /b}, authority: b}
+      timeout: 1s
+      retries:
+        attempts: 1
+        perTryTimeout: 1s
+        retryOn: 5xx
+        retryIgnorePreviousHosts: false
+        backoff: 10ms
+      fault:
+        delay: {fixedDelay: 1s, percentage: {value: 1}}
+        abort: {httpStatus: 500, percentage: {value: 1}}
+      headers: {request: {set: {a: "1"}, add: {b: "1"}, remove: [c]}}
+    - route: [{destination: {host: a}}]
+      fault: {delay: {fixedDelay: 1s, percent: 5}}
+      match: [{uri: {exact: /p}}]
+    - redirect: {uri: /, authority: b, port: 8080, scheme: https, redirectCode: 302}
+      match: [{uri: {exact: /r}}]
+    - redirect: {derivePort: FROM_REQUEST_PORT, prefixRewrite: /q}
+      match: [{uri: {exact: /q}}]
+    - directResponse: {status: 200, body: {string: hello}}
+- apiVersion: networking.istio.io/v1alpha3
+  kind: DestinationRule
+  metadata: {name: a}
+  spec:
+    host: a
+    exportTo: ["*"]
+    subsets:
+    - name: v1
+      labels: {version: v1}
+      trafficPolicy: {loadBalancer: {simple: RANDOM}}
+    trafficPolicy:
+      loadBalancer: {simple: ROUND_ROBIN}
+      retryBudget: {percent: 20, minRetryConcurrency: 3}
+      outlierDetection:
+        consecutive5xxErrors: 1
+        consecutiveGatewayErrors: 1
+        splitExternalLocalOriginErrors: true
+        consecutiveLocalOriginFailures: 1
+        interval: 1s
+        baseEjectionTime: 1s
+        maxEjectionPercent: 50
+        minHealthPercent: 10
+      connectionPool:
+        tcp:
+          maxConnections: 1
+          connectTimeout: 1s
+          tcpKeepalive: {probes: 1, time: 1s, interval: 1s}
+          maxConnectionDuration: 1s
+          idleTimeout: 1s
+        http:
+          http1MaxPendingRequests: 1
+          http2MaxRequests: 1
+          maxRequestsPerConnection: 1
+          maxRetries: 1
+          idleTimeout: 1s
+          h2UpgradePolicy: UPGRADE
+          useClientProtocol: true
+          maxConcurrentStreams: 1
+          http2KeepAlive: {interval: 1s, timeout: 1s}
+      portLevelSettings:
+      - port: {number: 80}
+        loadBalancer: {simple: RANDOM}
+        connectionPool: {tcp: {maxConnections: 1}}
+        outlierDetection: {interval: 1s}
+- apiVersion: networking.istio.io/v1
+  kind: ServiceEntry
+  metadata: {name: a}
+  spec:
+    hosts: [a.example.com]
+    addresses: [10.0.0.1]
+    ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]
+    location: MESH_INTERNAL
+    resolution: STATIC
+    exportTo: ["*"]
+    endpoints:
+    - {address: 10.0.0.2, ports: {http: 1}, labels: {a: b}, locality: r/z/s, weight: 2}
+- apiVersion: networking.istio.io/v1
+  kind: ServiceEntry
+  metadata: {name: b}
+  spec:
+    hosts: [b.example.com]
+    ports: [{number: 80}]
+    resolution: STATIC
+    workloadSelector: {labels: {app: b}}
+- apiVersion: networking.istio.io/v1
+  kind: WorkloadEntry
+  metadata: {name: b, labels: {app: b}}
+  spec: {address: 10.0.0.3}
+"#;
+
+#[test]
+fn every_field_declared_as_enforced_is_read() {
+    load(EVERYTHING);
+    let declared: HashSet<_> = schemas()
+        .iter()
+        .flat_map(|s| s.fields.iter().map(move |f| (s.name, f)))
+        .filter(|(_, f)| f.support == Support::Enforced)
+        .map(|(schema, f)| (schema, f.name))
+        .collect();
+    let read = reads::all();
+    let unread: Vec<_> = declared.difference(&read).collect();
+    assert_eq!(unread, [&("", ""); 0]);
+}
+
+#[test]
+fn no_message_is_declared_twice_and_none_is_left_out() {
+    let names: Vec<_> = schemas().iter().map(|s| s.name).collect();
+    let unique: HashSet<_> = names.iter().collect();
+    assert_eq!(unique.len(), names.len());
+    load(EVERYTHING);
+    let left_out: Vec<_> = reads::all()
+        .into_iter()
+        .filter(|(schema, _)| !names.contains(schema))
+        .collect();
+    assert_eq!(left_out, [("", ""); 0]);
+}
+
+#[test]
+fn an_unknown_field_names_file_line_path_and_what_was_meant() {
+    let text = document(
+        "VirtualService",
+        "default",
+        "a",
+        "hosts: [a]\nhttp:\n- route:\n  - destination:\n      host: a\n  retries:\n    attempts: 2\n    \
+         retyOn: 5xx",
+    );
+    assert_eq!(
+        problems(&text),
+        ["f.yaml:14: spec.http[0].retries.retyOn: unknown field `retyOn`, did you mean `retryOn`?"]
+    );
+}
+
+#[test]
+fn a_known_field_that_is_not_enforced_is_refused() {
+    for (spec, path) in [
+        ("tls: []", "spec.tls: Istio's VirtualService.tls"),
+        ("tcp: []", "spec.tcp: Istio's VirtualService.tcp"),
+        (
+            "http: [{mirror: {host: b}, route: [{destination: {host: a}}]}]",
+            "mirror",
+        ),
+        (
+            "http: [{corsPolicy: {}, route: [{destination: {host: a}}]}]",
+            "corsPolicy",
+        ),
+        (
+            "http: [{retries: {attempts: 1, retryRemoteLocalities: true}, route: [{destination: \
+             {host: a}}]}]",
+            "HTTPRetry.retryRemoteLocalities",
+        ),
+    ] {
+        let text = document(
+            "VirtualService",
+            "default",
+            "a",
+            &format!("hosts: [a]\n{spec}"),
+        );
+        let problems = problems(&text);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains(path), "{problems:?}");
+        assert!(problems[0].contains("is not supported yet"), "{problems:?}");
+    }
+    for block in [
+        "tls: {mode: ISTIO_MUTUAL}",
+        "loadBalancer: {consistentHash: {useSourceIp: true}}",
+        "loadBalancer: {localityLbSetting: {}}",
+        "loadBalancer: {warmup: {duration: 1s}}",
+    ] {
+        let spec = format!("host: a\ntrafficPolicy: {{{block}}}");
+        let problems = problems(&document("DestinationRule", "default", "a", &spec));
+        assert!(problems[0].contains("is not supported yet"), "{problems:?}");
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text = document(
+        "VirtualService",
+        "default",
+        "a",
+        "hosts: [\"a b\"]\nhttp:\n- match: [{uri: {regex: \"(\"}}, {headers: {\"x y\": {exact: a}}}]\n  \
+         timeout: soon\n  route: [{destination: {host: a}, weight: -1}]\n- {}",
+    );
+    let problems = problems(&text);
+    for part in [
+        "spec.hosts[0]: is no host name",
+        "spec.http[0].match[0].uri: invalid regex `(`",
+        "spec.http[0].match[1].headers[x y]: is no header name",
+        "spec.http[0].timeout: `soon` is not a duration",
+        "spec.http[0].route[0].weight: must be a whole number",
+        "spec.http[1]: must have a route, a redirect or a directResponse",
+    ] {
+        assert!(
+            problems.iter().any(|p| p.contains(part)),
+            "{part}: {problems:#?}"
+        );
+    }
+    assert_eq!(problems.len(), 7, "{problems:#?}");
+}
+
+#[test]
+fn yaml_faults_have_lines() {
+    assert_eq!(
+        problems("a: 1\nkind: x\napiVersion: y\n---\nb: [1\n---\nc: }\n")
+            .iter()
+            .filter(|p| p.starts_with("f.yaml:"))
+            .count(),
+        2
+    );
+    assert!(problems("just text")[0].contains("is no Kubernetes resource"));
+    assert!(problems("- a\n")[0].starts_with("f.yaml:1: is no Kubernetes resource"));
+}
+
+#[test]
+fn other_kinds_are_skipped_and_listed() {
+    let loaded = load(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {anything: goes}\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: {}\n",
+    );
+    assert_eq!(
+        notes(&loaded),
+        [
+            "skipped: f.yaml:1: Service: is no Istio traffic rule",
+            "skipped: f.yaml:6: Deployment: is no Istio traffic rule",
+            "skipped: f.yaml:10: Gateway: configures gateways, not clients inside a process",
+        ]
+    );
+}
+
+#[test]
+fn retired_and_unknown_kinds_name_their_successor() {
+    let of = |api: &str, kind: &str| {
+        let text = format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n");
+        problems(&text).remove(0)
+    };
+    for (api, kind, part) in [
+        (
+            "config.istio.io/v1alpha2",
+            "RouteRule",
+            "successor is VirtualService",
+        ),
+        ("config.istio.io/v1alpha2", "rule", "belonged to Mixer"),
+        (
+            "rbac.istio.io/v1alpha1",
+            "ServiceRole",
+            "successor is AuthorizationPolicy",
+        ),
+        (
+            "authentication.istio.io/v1alpha1",
+            "Policy",
+            "successor is PeerAuthentication",
+        ),
+        (
+            "networking.istio.io/v1alpha3",
+            "EgressRule",
+            "successor is ServiceEntry",
+        ),
+        (
+            "networking.istio.io/v1",
+            "VirtualServices",
+            "did you mean `VirtualService`?",
+        ),
+        (
+            "networking.istio.io/v1beta2",
+            "VirtualService",
+            "did you mean `v1beta1`?",
+        ),
+        (
+            "network.istio.io/v1",
+            "VirtualService",
+            "did you mean networking.istio.io",
+        ),
+        (
+            "security.istio.io/v1",
+            "AuthorizationPolicy",
+            "is not supported yet",
+        ),
+        ("networking.istio.io/v1", "Sidecar", "is not supported yet"),
+        (
+            "gateway.networking.k8s.io/v1",
+            "HTTPRoute",
+            "is not supported yet",
+        ),
+    ] {
+        let said = of(api, kind);
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn labels_must_be_strings() {
+    let spec = "host: a\nsubsets: [{name: v1, labels: {version: 1}}]";
+    let said = problems(&document("DestinationRule", "default", "a", spec));
+    assert_eq!(
+        said,
+        [
+            "f.yaml:8: spec.subsets[0].labels[version]: must be a string (put it in quotes), is the \
+          number 1"
+        ]
+    );
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for (spec, part) in [
+        ("hosts: [\"*\"]", "`*` is only allowed on gateways"),
+        ("hosts: [a, a.default.svc.cluster.local]", "is given twice"),
+        ("hosts: [\"*.com\", a.com]", "overlaps with `*.com`"),
+        ("hosts: []", "is required"),
+        (
+            "hosts: [a]\nhttp: [{route: [{destination: {host: a}, weight: 0}, {destination: {host: \
+             b}, weight: 0}]}]",
+            "all weights are 0",
+        ),
+        (
+            "hosts: [a]\nhttp: [{retries: {attempts: 0, retryOn: 5xx}, route: [{destination: \
+             {host: a}}]}]",
+            "retries are off",
+        ),
+        (
+            "hosts: [a]\nhttp: [{retries: {attempts: 1, retryOn: \"5xx,gatway-error\"}, route: \
+             [{destination: {host: a}}]}]",
+            "did you mean `gateway-error`?",
+        ),
+        (
+            "hosts: [a]\nhttp: [{redirect: {uri: /}, rewrite: {uri: /}}]",
+            "has no meaning beside `redirect`",
+        ),
+        (
+            "hosts: [a]\nhttp: [{match: [{headers: {\"@request.auth.claims.a\": {exact: b}}}], \
+             route: [{destination: {host: a}}]}]",
+            "only be matched on gateways",
+        ),
+        (
+            "hosts: [a]\nhttp: [{headers: {request: {set: {x: \"%REQ(y)%\"}}}, route: \
+             [{destination: {host: a}}]}]",
+            "operators are not supported yet",
+        ),
+    ] {
+        let said = problems(&document("VirtualService", "default", "a", spec));
+        assert!(said.iter().any(|p| p.contains(part)), "{part}: {said:?}");
+    }
+    let twice = document("DestinationRule", "default", "a", "host: a").repeat(2);
+    assert!(problems(&twice)[0].contains("DestinationRule default/a is given twice"));
+}
+
+#[test]
+fn ignored_fields_are_listed() {
+    let loaded = load(&document(
+        "WorkloadEntry",
+        "default",
+        "a",
+        "address: 10.0.0.1\nserviceAccount: a\nnetwork: n",
+    ));
+    assert_eq!(
+        notes(&loaded),
+        [
+            "ignored: f.yaml:8: spec.serviceAccount: identities are not verified yet, so nothing \
+             is encrypted for it",
+            "ignored: f.yaml:9: spec.network: all endpoints are taken to be reachable directly",
+        ]
+    );
+}

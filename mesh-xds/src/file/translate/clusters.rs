@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mesh_core::policy::{
-    Address, CircuitBreakers, Cluster, Discovery, DnsTarget, Endpoint, HttpProtocol, Locality,
-    Metadata, Name, Origin, Thresholds,
+use mesh_core::{
+    Config,
+    policy::{
+        Address, CircuitBreakers, Cluster, Discovery, DnsTarget, Endpoint, HttpProtocol, Locality,
+        Metadata, Name, Origin, Thresholds,
+    },
 };
 
 use super::{
@@ -15,7 +18,6 @@ use super::{
     services::{Port, Service, Services},
 };
 use crate::{
-    config::Config,
     file::{
         host,
         kinds::{Blocks, ConnectionPoolSettings, Protocol, Resolution, Subset},

@@ -18,7 +18,10 @@ use std::{
     sync::Arc,
 };
 
-use mesh_core::policy::{Listener, Metadata, RouteConfiguration};
+use mesh_core::{
+    Config,
+    policy::{Listener, Metadata, RouteConfiguration},
+};
 
 pub(crate) use self::endpoints::EndpointGroup;
 use self::{
@@ -29,7 +32,7 @@ use super::{
     kinds::Document,
     problem::{Note, Problem},
 };
-use crate::{config::Config, registry};
+use crate::registry;
 
 /// Whose view of the mesh is translated: that of a workload in `namespace` with `labels`.
 #[derive(Clone, Debug)]

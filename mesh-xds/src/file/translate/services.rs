@@ -1,7 +1,7 @@
 //! The services a client knows: those of `ServiceEntry`s, and those of the registry.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -13,7 +13,7 @@ use crate::{
     file::{
         host,
         kinds::{
-            Document, Meta, Protocol, Resolution, Resource, ServiceEntry, ServicePort,
+            Action, Document, Meta, Protocol, Resolution, Resource, ServiceEntry, ServicePort,
             WorkloadAddress, WorkloadEntry,
         },
         problem::{Note, NoteKind},
@@ -91,8 +91,11 @@ impl Services {
                 services.add(host, meta, entry, &workloads, notes);
             }
         }
-        for key in registered.keys() {
-            services.add_registered(key, client);
+        if !registered.is_empty() {
+            let named = named_by_rules(documents, client);
+            for key in registered.keys() {
+                services.add_registered(key, client, &named);
+            }
         }
         services
     }
@@ -182,9 +185,14 @@ impl Services {
         }
     }
 
-    fn add_registered(&mut self, key: &ServiceKey, client: &Client) {
+    fn add_registered(&mut self, key: &ServiceKey, client: &Client, named: &HashSet<Name>) {
         let (given, number) = key;
-        let host = self.registered_host(given, client);
+        let literal = self.0.contains_key(given) || named.contains(given);
+        let host = if literal {
+            given.clone()
+        } else {
+            registered_host(given, client)
+        };
         let service = self.0.entry(host.clone()).or_insert_with(|| Service {
             namespace: host::kubernetes(&host, &client.domain).map(|(_, ns)| ns.into()),
             host,
@@ -201,20 +209,45 @@ impl Services {
         };
         service.port_mut(&port).registered.push(key.clone());
     }
+}
 
-    /// The full name of a host as a request would give it.
-    fn registered_host(&self, given: &Name, client: &Client) -> Name {
-        if self.0.contains_key(given) || given.parse::<IpAddr>().is_ok() {
-            return given.clone();
-        }
-        let domain = &client.domain;
-        match given.split('.').count() {
-            1 => host::resolve(given, &client.namespace, domain),
-            2 => format!("{given}.svc.{domain}").into(),
-            3 if given.ends_with(".svc") => format!("{given}.{domain}").into(),
-            _ => given.clone(),
+/// The full name of a registered host that no document names: a request may give a Kubernetes name
+/// in short.
+fn registered_host(given: &Name, client: &Client) -> Name {
+    let domain = &client.domain;
+    if given.parse::<IpAddr>().is_ok() {
+        return given.clone();
+    }
+    match given.split('.').count() {
+        1 => host::resolve(given, &client.namespace, domain),
+        2 => format!("{given}.svc.{domain}").into(),
+        3 if given.ends_with(".svc") => format!("{given}.{domain}").into(),
+        _ => given.clone(),
+    }
+}
+
+/// The hosts that rules are about or send to, in full.
+fn named_by_rules(documents: &[Arc<Document>], client: &Client) -> HashSet<Name> {
+    let mut named = HashSet::new();
+    for document in documents {
+        let namespace = &document.meta.namespace;
+        let mut name = |host: &str| {
+            named.insert(host::resolve(host, namespace, &client.domain));
+        };
+        match &document.resource {
+            Resource::DestinationRule(rule) => name(&rule.host),
+            Resource::VirtualService(rule) => {
+                rule.hosts.iter().for_each(|(host, _)| name(host));
+                for http in &rule.http {
+                    if let Action::Forward(destinations) = &http.action {
+                        destinations.iter().for_each(|d| name(&d.host));
+                    }
+                }
+            }
+            Resource::ServiceEntry(_) | Resource::WorkloadEntry(_) => {}
         }
     }
+    named
 }
 
 impl Service {

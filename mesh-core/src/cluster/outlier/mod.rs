@@ -9,8 +9,9 @@
 //! tick does, for all the ticks that passed, with the same result. The ticks' phase begins with the
 //! cluster's first request.
 
+mod ejection;
+
 use std::{
-    collections::HashMap,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -18,6 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(super) use self::ejection::Book;
+use self::ejection::{interval, nanos};
 use super::endpoint::Endpoint;
 use crate::{
     Outcome, Random,
@@ -134,26 +137,6 @@ pub(super) struct OutlierDetector {
 /// 0, so that an unused detector has nothing due: a tick is always after the epoch.
 const NEVER: u64 = 0;
 
-/// What the lock guards.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    ejections: HashMap<Address, Ejection, foldhash::fast::FixedState>,
-    /// The last tick that was reviewed, in nanoseconds since the epoch.
-    tick: u64,
-    stats: OutlierStats,
-}
-
-/// An endpoint's history; kept until it leaves the cluster.
-#[derive(Clone, Copy, Debug, Default)]
-struct Ejection {
-    ejected: bool,
-    /// In nanoseconds since the epoch.
-    until: u64,
-    /// Grows with each ejection, shrinks with each tick spent healthy.
-    multiplier: u32,
-    times: u32,
-}
-
 /// An endpoint that reached a threshold and is not ejected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspect<'a> {
@@ -229,10 +212,7 @@ impl OutlierDetector {
             return false;
         }
         book.stats.enforced[kind as usize] += 1;
-        book.ejections
-            .entry(suspect.address.clone())
-            .or_default()
-            .eject(config, self.since_epoch(now), random);
+        book.eject(suspect.address, config, self.since_epoch(now), random);
         self.version.fetch_add(1, Ordering::Release);
         self.schedule(book, config);
         true
@@ -240,15 +220,13 @@ impl OutlierDetector {
 
     /// Forgets the endpoints that left.
     pub(super) fn retain(&self, book: &mut Book, stays: impl Fn(&Address) -> bool) {
-        let before = book.ejections.len();
-        book.ejections.retain(|address, _| stays(address));
-        if book.ejections.len() != before {
+        if book.retain(stays) {
             self.version.fetch_add(1, Ordering::Release);
         }
     }
 
     pub(super) fn status(&self, book: &Book, address: &Address) -> Option<EjectionStatus> {
-        let ejection = book.ejections.get(address)?;
+        let ejection = book.get(address)?;
         Some(EjectionStatus {
             ejected: ejection.ejected,
             until: self
@@ -265,88 +243,8 @@ impl OutlierDetector {
     }
 
     fn schedule(&self, book: &Book, config: &OutlierDetection) {
-        let waiting = book
-            .ejections
-            .values()
-            .any(|ejection| ejection.ejected || ejection.multiplier > 0);
-        let due = if waiting {
-            book.tick.saturating_add(interval(config))
-        } else {
-            NEVER
-        };
+        let due = book.next_review(interval(config)).unwrap_or(NEVER);
         self.due.store(due, Ordering::Relaxed);
-    }
-}
-
-impl Book {
-    /// The addresses that are ejected.
-    pub(super) fn ejected(&self) -> impl Iterator<Item = &Address> {
-        self.ejections
-            .iter()
-            .filter(|(_, ejection)| ejection.ejected)
-            .map(|(address, _)| address)
-    }
-
-    pub(super) fn is_ejected(&self, address: &Address) -> bool {
-        self.ejections
-            .get(address)
-            .is_some_and(|ejection| ejection.ejected)
-    }
-
-    pub(super) const fn stats(&self, active: usize) -> OutlierStats {
-        OutlierStats {
-            active,
-            ..self.stats
-        }
-    }
-
-    fn review(&mut self, interval: u64, now: u64) -> Vec<Address> {
-        let ticks = now.saturating_sub(self.tick) / interval;
-        if ticks == 0 {
-            return Vec::new();
-        }
-        let mut freed = Vec::new();
-        for (address, ejection) in &mut self.ejections {
-            if ejection.review(self.tick, interval, ticks) {
-                freed.push(address.clone());
-            }
-        }
-        self.tick += ticks * interval;
-        freed
-    }
-}
-
-impl Ejection {
-    fn eject(&mut self, config: &OutlierDetection, now: u64, random: &dyn Random) {
-        let base = nanos(config.base_ejection_time);
-        let max = nanos(config.max_ejection_time);
-        let so_far = base.saturating_mul(self.multiplier.into());
-        if so_far < max.saturating_add(base) {
-            self.multiplier = self.multiplier.saturating_add(1);
-        }
-        let jitter = match nanos(config.max_ejection_time_jitter) {
-            0 => 0,
-            most => random.next_u64() % most.saturating_add(1),
-        };
-        let time = base.saturating_mul(self.multiplier.into()).min(max);
-        self.until = now.saturating_add(time).saturating_add(jitter);
-        self.ejected = true;
-        self.times = self.times.saturating_add(1);
-    }
-
-    /// Applies `ticks` ticks after `last`; whether one of them ended the ejection.
-    fn review(&mut self, last: u64, interval: u64, ticks: u64) -> bool {
-        let mut healthy = ticks;
-        if self.ejected {
-            let ends_at = self.until.saturating_sub(last).div_ceil(interval).max(1);
-            if ends_at > ticks {
-                return false;
-            }
-            healthy -= ends_at;
-        }
-        let healthy = u32::try_from(healthy).unwrap_or(u32::MAX);
-        self.multiplier = self.multiplier.saturating_sub(healthy);
-        std::mem::take(&mut self.ejected)
     }
 }
 
@@ -358,25 +256,9 @@ fn may_eject(config: &OutlierDetection, ejected: usize, hosts: usize) -> bool {
         || 100 * (ejected as u64 + 1) <= most * hosts as u64
 }
 
-/// Reviewing more often than this is reviewing all the time.
-const LEAST_INTERVAL: Duration = Duration::from_millis(1);
-
-fn interval(config: &OutlierDetection) -> u64 {
-    nanos(config.interval.max(LEAST_INTERVAL))
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::Seeded;
-
-    const SECOND: u64 = 1_000_000_000;
 
     #[test]
     fn the_cap_of_10_percent_spares_clusters_below_10() {
@@ -391,97 +273,5 @@ mod tests {
         config.max_ejection_percent = Percent::HUNDRED;
         assert!(may_eject(&config, 2, 3));
         assert!(!may_eject(&config, 3, 3));
-    }
-
-    #[test]
-    fn ejections_last_longer_each_time_up_to_the_maximum() {
-        let config = OutlierDetection {
-            max_ejection_time: Duration::from_secs(100),
-            ..OutlierDetection::default()
-        };
-        let mut ejection = Ejection::default();
-        let times: Vec<_> = (0..7)
-            .map(|_| {
-                ejection.eject(&config, 0, &Seeded::new(1));
-                (ejection.until / SECOND, ejection.multiplier)
-            })
-            .collect();
-        // The multiplier stops growing once multiplier × base reaches max + base.
-        assert_eq!(
-            times,
-            [
-                (30, 1),
-                (60, 2),
-                (90, 3),
-                (100, 4),
-                (100, 5),
-                (100, 5),
-                (100, 5)
-            ]
-        );
-        assert_eq!(ejection.times, 7);
-    }
-
-    #[test]
-    fn jitter_is_added_after_the_maximum() {
-        let config = OutlierDetection {
-            max_ejection_time_jitter: Duration::from_secs(5),
-            ..OutlierDetection::default()
-        };
-        let random = Seeded::new(9);
-        let mut ends = std::collections::BTreeSet::new();
-        for _ in 0..50 {
-            let mut ejection = Ejection::default();
-            ejection.eject(&config, 0, &random);
-            assert!((30 * SECOND..=35 * SECOND).contains(&ejection.until));
-            ends.insert(ejection.until);
-        }
-        assert!(ends.len() > 40);
-    }
-
-    #[test]
-    fn extreme_durations_saturate() {
-        let config = OutlierDetection {
-            base_ejection_time: Duration::MAX,
-            max_ejection_time: Duration::MAX,
-            max_ejection_time_jitter: Duration::MAX,
-            interval: Duration::ZERO,
-            ..OutlierDetection::default()
-        };
-        let mut ejection = Ejection::default();
-        for _ in 0..3 {
-            ejection.eject(&config, u64::MAX - 1, &Seeded::new(1));
-        }
-        assert_eq!(ejection.until, u64::MAX);
-        assert_eq!(interval(&config), 1_000_000);
-    }
-
-    proptest! {
-        /// However many ticks one late review covers, the result is that of reviewing each tick.
-        #[test]
-        fn late_reviews_equal_timely_ones(
-            until in 0_u64..200,
-            ejected: bool,
-            multiplier in 0_u32..6,
-            interval in 1_u64..20,
-            ticks in 1_u64..30,
-        ) {
-            let start = Ejection { ejected, until, multiplier, times: 1 };
-            let mut late = start;
-            late.review(0, interval, ticks);
-
-            let mut timely = start;
-            for tick in 1..=ticks {
-                if timely.ejected {
-                    timely.ejected = timely.until > tick * interval;
-                } else {
-                    timely.multiplier = timely.multiplier.saturating_sub(1);
-                }
-            }
-            prop_assert_eq!(
-                (late.ejected, late.multiplier),
-                (timely.ejected, timely.multiplier)
-            );
-        }
     }
 }
