@@ -18,6 +18,7 @@
 //! - [`Outcome`]: how an attempt ended, decided once for all who ask.
 
 pub mod cluster;
+mod explain;
 mod flag;
 mod mesh;
 mod outcome;
@@ -31,6 +32,7 @@ mod snapshot;
 pub mod telemetry;
 
 pub use self::{
+    explain::{ClusterReport, Explanation, FoundCluster, explain},
     flag::Flag,
     mesh::{Mesh, PublishReport, SnapshotRef, Status, WeakMesh},
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},

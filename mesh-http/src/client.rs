@@ -8,16 +8,16 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri};
-use mesh_core::{Mesh, Random, telemetry::Recorder};
+use mesh_core::{Explanation, Mesh, Random, telemetry::Recorder};
 use tower_service::Service;
 
 use crate::{
     Body, BoxError, Error, RequestBuilder,
-    call::{Environment, Step},
+    call::{Environment, Step, now},
     layer::{
         AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector, Observe,
         ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route, RouteLayer,
-        Timeout, TimeoutLayer, Tower,
+        Timeout, TimeoutLayer, Tower, head,
     },
 };
 
@@ -161,6 +161,26 @@ impl<C: Step + 'static> Client<C> {
 }
 
 impl<C> Client<C> {
+    /// Tells where `request` would go now, and why. Nothing is sent, and nothing is changed.
+    ///
+    /// Where weights decide, a draw is made as for a real request.
+    ///
+    /// # Errors
+    /// When the request names no host.
+    pub fn explain<B>(&self, request: &Request<B>) -> Result<Explanation, Error> {
+        let (head, port) = head(request)?;
+        let random = self.stack.random();
+        let draw = random.next_u64();
+        Ok(mesh_core::explain(
+            &self.mesh.load(),
+            &head,
+            port,
+            draw,
+            now(),
+            random,
+        ))
+    }
+
     /// The mesh this client belongs to.
     pub const fn mesh(&self) -> &Mesh {
         &self.mesh

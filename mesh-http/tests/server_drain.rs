@@ -96,8 +96,8 @@ impl Body for TwoParts {
     }
 }
 
-/// Sends its requests one after the other, first to the one server until that says good-bye, then to
-/// the other. Returns how many connections it took.
+/// Sends requests one after the other, first to the one server until that says good-bye, then to the
+/// other; at least [`REQUESTS`]. Returns how many were answered.
 async fn client(http2: bool, [leaving, staying]: [SocketAddr; 2]) -> Result<usize, BoxError> {
     let connect = async |addr| match http2 {
         true => Client::http2(addr).await,
@@ -105,7 +105,7 @@ async fn client(http2: bool, [leaving, staying]: [SocketAddr; 2]) -> Result<usiz
     };
     let (mut connection, mut connections) = (connect(leaving).await?, 1);
     let mut done = 0;
-    while done < REQUESTS {
+    while done < REQUESTS || connections < 2 {
         let reconnect = match connection.read("/").await {
             Ok((200, close, body)) if body == "first second" => {
                 done += 1;
@@ -121,7 +121,8 @@ async fn client(http2: bool, [leaving, staying]: [SocketAddr; 2]) -> Result<usiz
             connections += 1;
         }
     }
-    Ok(connections)
+    assert_eq!(connections, 2, "one to each server");
+    Ok(done)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,12 +142,9 @@ async fn a_drain_under_load_loses_no_request() {
         .unwrap();
     assert_eq!(drained.cut, 0);
 
+    let mut done = 0;
     for client in clients {
-        assert_eq!(
-            client.await.unwrap().unwrap(),
-            2,
-            "one connection to each server"
-        );
+        done += client.await.unwrap().unwrap();
     }
     let count = |running: &Counters| {
         assert_eq!(running.active(Side::Server), 0);
@@ -154,7 +152,7 @@ async fn a_drain_under_load_loses_no_request() {
     };
     let (first, second) = (count(&leaving.counters), count(&staying.counters));
     // Nor was any served twice: what was sent again had not been looked at.
-    assert_eq!(first + second, (CLIENTS * REQUESTS) as u64);
+    assert_eq!(first + second, done as u64);
     assert!(first >= enough as u64 && second > 0, "{first} and {second}");
     staying.server.abort();
 }

@@ -39,7 +39,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use mesh_core::cluster::Endpoint;
+use mesh_core::{Random, cluster::Endpoint};
 use tower_service::Service;
 
 pub use self::{
@@ -118,6 +118,10 @@ impl<T> Tower<T> {
             step: Arc::new(Arc::new(step)),
             env,
         }
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.env.random
     }
 }
 

@@ -132,7 +132,7 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
 }
 
 /// What routing reads, and the port the call dials.
-pub(crate) fn head(request: &Request<Body>) -> Result<(RequestHead<'_>, u16), Error> {
+pub(crate) fn head<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
     let uri = request.uri();
     let scheme = uri.scheme_str().unwrap_or("http");
     let host = request.headers().get(header::HOST);
