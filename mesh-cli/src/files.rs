@@ -1,6 +1,12 @@
 //! The files, as a running mesh would read them.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+
+use mesh_core::{DanglingRoute, Mesh};
+use mesh_xds::{
+    FileSource, Registry,
+    file::{Note, Problem},
+};
 
 /// Which files, and whose view of them.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,8 +28,61 @@ pub(crate) struct Source {
 pub(crate) struct Service {
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) endpoint: Option<(std::net::SocketAddr, Vec<(String, String)>)>,
+    pub(crate) endpoint: Option<(SocketAddr, Vec<(String, String)>)>,
 }
+
+/// The files, loaded.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// What they say, in force.
+    pub(crate) mesh: Mesh,
+    /// What of them has no effect.
+    pub(crate) notes: Vec<Note>,
+    /// Routes that lead nowhere.
+    pub(crate) dangling: Vec<DanglingRoute>,
+}
+
+/// Loads the files, or says all that is wrong with them.
+pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<Problem>> {
+    let registry = Registry::new();
+    // A service that is registered exists from then on, with or without endpoints.
+    let registrations: Vec<_> = source
+        .services
+        .iter()
+        .chain(&also)
+        .filter_map(|service| {
+            let (address, labels) = service.endpoint.clone().unwrap_or_else(|| (NOWHERE, Vec::new()));
+            let labels = labels.into_iter().collect();
+            let registration = registry.register(&service.host, service.port, address, labels);
+            service.endpoint.is_some().then_some(registration)
+        })
+        .collect();
+    let loaded = FileSource::new(&source.config)
+        .with_namespace(source.namespace.as_str())
+        .with_registry(registry)
+        .load()
+        .map_err(|error| error.problems().to_vec())?;
+    drop(registrations);
+
+    let mesh = Mesh::new();
+    let report = mesh.publish(loaded.config).map_err(|error| {
+        let problem = |problem: &dyn ToString| Problem {
+            file: source.config.to_string_lossy().into(),
+            line: 0,
+            field: String::new(),
+            message: problem.to_string(),
+        };
+        error.problems().iter().map(|p| problem(p)).collect::<Vec<_>>()
+    })?;
+    Ok(Files {
+        mesh,
+        notes: loaded.notes,
+        dangling: report.dangling,
+    })
+}
+
+/// The address of an endpoint that is taken back at once.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 impl FromStr for Service {
     type Err = String;

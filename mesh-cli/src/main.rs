@@ -65,3 +65,8 @@ fn main() -> ExitCode {
         ExitCode::FAILURE
     }
 }
+
+fn json(answer: &impl serde::Serialize) -> String {
+    // Nothing that is written here can fail: all keys are text.
+    serde_json::to_string_pretty(answer).unwrap_or_default() + "\n"
+}

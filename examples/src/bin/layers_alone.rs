@@ -3,7 +3,6 @@
 
 use std::{
     convert::Infallible,
-    error::Error,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -11,13 +10,13 @@ use std::{
 use http::{Request, Response, StatusCode};
 use mesh_core::policy::{RetryOn, RetryPolicy};
 use mesh_http::{
-    Body,
+    Body, BoxError,
     layer::{RetryLayer, TimeoutLayer},
 };
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let flaky = service_fn(|_: Request<Body>| async {
         let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;

@@ -1,7 +1,7 @@
 //! Policy without files: a 90/10 split over two servers, built in code, and why one request went
 //! where it did.
 
-use std::{collections::BTreeMap, error::Error, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, routing::get};
 use http::Request;
@@ -13,13 +13,13 @@ use mesh_core::{
     telemetry::NoRecorder,
 };
 use mesh_http::{
-    Client,
+    BoxError, Client,
     server::{Drain, Listener, ServerLayer, serve},
 };
 use tower::Layer;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     let (v1, v2) = (server("v1").await?, server("v2").await?);
     let split = Route::split(RouteMatch::any(), [("reviews-v1", 90), ("reviews-v2", 10)])?;
     let mut reviews = VirtualHost::new(["reviews"], vec![split]);
@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Serves `version` on a free port.
-async fn server(version: &'static str) -> Result<Endpoint, Box<dyn Error>> {
+async fn server(version: &'static str) -> Result<Endpoint, BoxError> {
     let app = Router::new().route("/", get(move || async move { version }));
     let listener = Listener::bind("127.0.0.1:0").await?;
     let endpoint = Endpoint::new(listener.local_addr()?);

@@ -1,9 +1,9 @@
 use mesh_core::Mesh;
-use mesh_http::Client;
+use mesh_http::{BoxError, Client};
 use mesh_xds::FileSource;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), BoxError> {
     let mesh = Mesh::new();
     FileSource::new("examples/quickstart").start(&mesh).await?; // Istio YAML, followed from now on
     let client = Client::new(&mesh);

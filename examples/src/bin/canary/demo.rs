@@ -174,3 +174,104 @@ pub(crate) async fn page(client: &Client, user: Option<&'static str>) -> Page {
         text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Waits for something that must happen within `seconds`.
+    async fn within(seconds: u64, mut done: impl FnMut() -> bool) -> bool {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            if done() {
+                return true;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        false
+    }
+
+    fn copy_of_the_config(name: &str) -> PathBuf {
+        let to = std::env::temp_dir().join(format!("canary-{name}-{}", std::process::id()));
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(crate::CONFIG).unwrap() {
+            let from = entry.unwrap().path();
+            fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
+        }
+        to
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_edit_takes_effect_and_a_broken_one_is_told() {
+        let config = copy_of_the_config("edit");
+        let file = config.join("reviews.yaml");
+        let demo = Demo::start(&config, Some(1)).await.unwrap();
+        let before = demo.mesh.status().version;
+        assert_eq!(
+            page(&demo.client, Some("jason")).await.version,
+            Ok("v3".into())
+        );
+
+        let shipped = fs::read_to_string(&file).unwrap();
+        fs::write(&file, shipped.replacen("subset: v3", "subset: v2", 1)).unwrap();
+        // A second is what a user is promised; the rest is for a busy machine.
+        assert!(within(10, || demo.mesh.status().version > before).await);
+        assert_eq!(
+            page(&demo.client, Some("jason")).await.version,
+            Ok("v2".into())
+        );
+
+        let good = demo.mesh.status().version;
+        fs::write(&file, shipped.replacen("weight: 90", "wieght: 90", 1)).unwrap();
+        assert!(within(10, || demo.mesh.status().last_error.is_some()).await);
+        let error = demo.mesh.status().last_error.unwrap();
+        assert!(error.contains("reviews.yaml:28"), "{error}");
+        assert!(error.contains("`weight`"), "names what was meant: {error}");
+        assert_eq!(demo.mesh.status().version, good);
+        assert_eq!(
+            page(&demo.client, Some("jason")).await.version,
+            Ok("v2".into())
+        );
+
+        fs::write(&file, shipped).unwrap();
+        assert!(within(10, || demo.mesh.status().last_error.is_none()).await);
+        assert_eq!(
+            page(&demo.client, Some("jason")).await.version,
+            Ok("v3".into())
+        );
+        fs::remove_dir_all(config).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_killed_instance_refuses_fails_and_comes_back_on_its_port() {
+        let mut demo = Demo::start(Path::new(crate::CONFIG), Some(2))
+            .await
+            .unwrap();
+        let v3 = demo
+            .rows()
+            .iter()
+            .position(|r| r.name == "reviews-v3-1")
+            .unwrap();
+        let address = demo.rows()[v3].address.clone();
+        for dead in [Health::Refuses, Health::Answers503] {
+            demo.set(v3, dead).await.unwrap();
+            let refused = tokio::net::TcpStream::connect(&address).await.is_err();
+            assert_eq!(refused, dead == Health::Refuses);
+            // The only instance of its version: nobody can stand in.
+            assert!(page(&demo.client, Some("jason")).await.version.is_err());
+            demo.set(v3, Health::Up).await.unwrap();
+            assert_eq!(demo.health(v3), Some(Health::Up));
+            let mut whole = false;
+            let end = Instant::now() + Duration::from_secs(20);
+            while !whole && Instant::now() < end {
+                whole = page(&demo.client, Some("jason")).await.version.is_ok();
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert!(whole, "it came back after its ejection");
+        }
+    }
+}

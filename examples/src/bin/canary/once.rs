@@ -23,8 +23,8 @@ use crate::{
     instance::Health,
 };
 
-/// Enough to tell 90/10 from 86/14.
-const PAGES: u64 = 2000;
+/// Enough to tell 90/10 from 85/15.
+const PAGES: u64 = 1200;
 const PINNED: u64 = 200;
 /// Requests under way at a time.
 const READERS: u64 = 8;
