@@ -19,7 +19,9 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::{BoxError, Error, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody};
+use crate::{
+    BoxError, Error, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
+};
 
 /// The body of every request and response in the stack.
 #[derive(Default)]

@@ -34,10 +34,11 @@ fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, BoxError>> {
 
 type Heard = Arc<Mutex<Vec<BodyEnd>>>;
 
-fn heard(body: Body) -> (Body, Heard) {
+fn heard(mut body: Body) -> (Body, Heard) {
     let ends = Heard::default();
     let told = ends.clone();
-    (body.on_end(move |end| told.lock().unwrap().push(end)), ends)
+    body.on_end(move |end| told.lock().unwrap().push(end));
+    (body, ends)
 }
 
 #[test]
@@ -104,7 +105,8 @@ fn guards_join_and_can_be_added_to() {
         }
     }
     let ends = Heard::default();
-    let mut body = Body::from("whole").on_end(Count(1, ends.clone()));
+    let mut body = Body::from("whole");
+    body.on_end(Count(1, ends.clone()));
     body.guard_mut::<Count>().unwrap().0 += 1;
     let (body, others) = heard(body);
     drop(body);
