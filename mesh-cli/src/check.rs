@@ -101,7 +101,15 @@ fn dangling(route: &DanglingRoute) -> Entry {
         route.cluster
     );
     let field = String::new();
-    entry("warning", &Problem { file, line, field, message })
+    entry(
+        "warning",
+        &Problem {
+            file,
+            line,
+            field,
+            message,
+        },
+    )
 }
 
 fn entry(kind: &'static str, problem: &Problem) -> Entry {

@@ -51,7 +51,10 @@ pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<
         .iter()
         .chain(&also)
         .filter_map(|service| {
-            let (address, labels) = service.endpoint.clone().unwrap_or_else(|| (NOWHERE, Vec::new()));
+            let (address, labels) = service
+                .endpoint
+                .clone()
+                .unwrap_or_else(|| (NOWHERE, Vec::new()));
             let labels = labels.into_iter().collect();
             let registration = registry.register(&service.host, service.port, address, labels);
             service.endpoint.is_some().then_some(registration)
@@ -72,7 +75,11 @@ pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<
             field: String::new(),
             message: problem.to_string(),
         };
-        error.problems().iter().map(|p| problem(p)).collect::<Vec<_>>()
+        error
+            .problems()
+            .iter()
+            .map(|p| problem(p))
+            .collect::<Vec<_>>()
     })?;
     Ok(Files {
         mesh,
@@ -97,9 +104,13 @@ impl FromStr for Service {
         let endpoint = endpoint.map(|text| {
             let mut parts = text.split(',');
             let address = parts.next().unwrap_or_default();
-            let address = address.parse().map_err(|e| format!("address `{address}`: {e}"))?;
+            let address = address
+                .parse()
+                .map_err(|e| format!("address `{address}`: {e}"))?;
             let label = |text: &str| {
-                let pair = text.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
+                let pair = text
+                    .split_once('=')
+                    .map(|(k, v)| (k.to_owned(), v.to_owned()));
                 pair.ok_or_else(|| format!("label `{text}`: not of the form key=value"))
             };
             let labels: Result<_, String> = parts.map(label).collect();
@@ -120,7 +131,10 @@ mod tests {
     #[test]
     fn services_are_read_or_refused() {
         let bare: Service = "reviews:9080".parse().unwrap();
-        assert_eq!((&*bare.host, bare.port, bare.endpoint), ("reviews", 9080, None));
+        assert_eq!(
+            (&*bare.host, bare.port, bare.endpoint),
+            ("reviews", 9080, None)
+        );
         let full: Service = "a.b:1=127.0.0.1:2,version=v1,x=".parse().unwrap();
         let (address, labels) = full.endpoint.unwrap();
         assert_eq!(address.to_string(), "127.0.0.1:2");
