@@ -4,11 +4,12 @@ use std::{fs, time::Duration};
 
 use crate::Result;
 
+pub use allocation_counter::AllocationInfo;
 pub use cpu_time::{ProcessTime, ThreadTime};
 
 /// The allocations that `run` makes on this thread.
-pub fn allocations(run: impl FnOnce()) -> u64 {
-    allocation_counter::measure(run).count_total
+pub fn allocations(run: impl FnOnce()) -> AllocationInfo {
+    allocation_counter::measure(run)
 }
 
 /// CPU time that another process has used so far, all threads together. From the scheduler's own
@@ -66,8 +67,9 @@ mod tests {
 
     #[test]
     fn allocations_are_counted() {
-        assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
-        assert_eq!(allocations(|| ()), 0);
+        let one = allocations(|| drop(std::hint::black_box(Box::new(1_u64))));
+        assert_eq!((one.count_total, one.bytes_total), (1, 8));
+        assert_eq!(allocations(|| ()).count_total, 0);
     }
 
     #[test]

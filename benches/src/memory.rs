@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::Full;
 use mesh_core::{Mesh, telemetry::Counters};
-use mesh_http::{Client, Step, layer::Inner};
+use mesh_http::{Client, Step, layer::Connector};
 use tower::{
     Service,
     balance::p2c::Balance,
@@ -37,7 +37,7 @@ pub type Body = Full<Bytes>;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AtOnce;
 
-impl<B> Service<Request<B>> for AtOnce {
+impl<R> Service<R> for AtOnce {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<std::result::Result<Response<Body>, Infallible>>;
@@ -46,7 +46,7 @@ impl<B> Service<Request<B>> for AtOnce {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<B>) -> Self::Future {
+    fn call(&mut self, _: R) -> Self::Future {
         ready(Ok(Response::new(Body::default())))
     }
 }
@@ -56,7 +56,7 @@ impl<B> Service<Request<B>> for AtOnce {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AfterYield;
 
-impl<B> Service<Request<B>> for AfterYield {
+impl<R> Service<R> for AfterYield {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = YieldThenAnswer;
@@ -65,7 +65,7 @@ impl<B> Service<Request<B>> for AfterYield {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<B>) -> Self::Future {
+    fn call(&mut self, _: R) -> Self::Future {
         YieldThenAnswer(false)
     }
 }
@@ -126,9 +126,9 @@ where
 ///
 /// # Errors
 /// When the policy cannot be published.
-pub fn mesh<S>(scale: &Scale, inner: S) -> Result<Client<Inner<S>>>
+pub fn mesh<S>(scale: &Scale, inner: S) -> Result<Client<Connector<S>>>
 where
-    Inner<S>: Step,
+    Connector<S>: Step,
 {
     let mesh = Mesh::new();
     mesh.publish(scale.config()?)?;

@@ -141,11 +141,7 @@ impl fmt::Display for Explanation {
         };
         writeln!(f)?;
         let Some(found) = &cluster.found else {
-            return write!(
-                f,
-                "cluster `{}` does not exist: 503 (NC)",
-                cluster.name
-            );
+            return write!(f, "cluster `{}` does not exist: 503 (NC)", cluster.name);
         };
         let lb = match &found.lb_policy {
             LbPolicy::RoundRobin => "round robin".to_owned(),

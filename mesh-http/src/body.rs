@@ -16,10 +16,11 @@ use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::{
-    BoxError, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
+    BoxError, Error, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
 };
 
 /// The body of every request and response in the stack.
@@ -50,7 +51,6 @@ impl Body {
                 lease: None,
                 guard: None,
                 deadline: None,
-                timer: None,
             },
         }
     }
@@ -81,12 +81,7 @@ impl Body {
             return Self::empty();
         }
         match body {
-            Some(body) if !body.is_end_stream() => {
-                let body = body
-                    .map_frame(|frame| frame.map_data(|mut d| d.copy_to_bytes(d.remaining())))
-                    .map_err(Into::into);
-                Kind::Boxed(Box::pin(body)).into()
-            }
+            Some(body) if !body.is_end_stream() => Kind::Boxed(Box::pin(Erased { body })).into(),
             _ => Self::empty(),
         }
     }
@@ -108,7 +103,10 @@ impl Body {
     /// Fails the body, as a reset does, when its end has not come by `deadline`.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         if !self.is_end_stream() {
-            self.tail.deadline = Some(deadline);
+            self.tail.deadline = Some(Box::pin(Timer {
+                deadline,
+                sleep: None,
+            }));
         }
     }
 
@@ -123,16 +121,19 @@ impl Body {
     ///
     /// # Errors
     /// When it breaks off.
-    pub async fn bytes(self) -> Result<Bytes, BoxError> {
-        Ok(self.collect().await?.to_bytes())
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        match self.collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) => Err(Error::broken_body(error)),
+        }
     }
 
     /// Reads the body to its end, as text.
     ///
     /// # Errors
     /// When it breaks off, or is not UTF-8.
-    pub async fn text(self) -> Result<String, BoxError> {
-        Ok(String::from_utf8(self.bytes().await?.into())?)
+    pub async fn text(self) -> Result<String, Error> {
+        String::from_utf8(self.bytes().await?.into()).map_err(|e| Error::broken_body(e.into()))
     }
 
     /// A response body read from a leased connection.
@@ -147,7 +148,6 @@ impl Body {
                 lease: Some(lease),
                 guard: None,
                 deadline: None,
-                timer: None,
             },
         }
     }
@@ -231,6 +231,42 @@ impl Kind {
             Self::Replay(body) => body.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
         }
+    }
+}
+
+pin_project! {
+    /// A foreign body in our terms. Unlike http-body-util's adapters it keeps the size.
+    struct Erased<B> {
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> HttpBody for Erased<B>
+where
+    B: HttpBody,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(self.project().body.poll_frame(cx));
+        Poll::Ready(frame.map(|frame| match frame {
+            Ok(frame) => Ok(frame.map_data(|mut d| d.copy_to_bytes(d.remaining()))),
+            Err(error) => Err(error.into()),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -321,21 +357,31 @@ impl<G: OnEnd> OnEnd for Both<G> {
 struct Tail {
     lease: Option<Lease>,
     guard: Option<Box<dyn OnEnd>>,
-    deadline: Option<Deadline>,
-    /// Made when the body is first waited for: most never are.
-    timer: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Pin<Box<Timer>>>,
+}
+
+pin_project! {
+    struct Timer {
+        deadline: Deadline,
+        // Made when the body is first waited for: most never are.
+        #[pin]
+        sleep: Option<Sleep>,
+    }
 }
 
 impl Tail {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        let Some(deadline) = self.deadline else {
+        let Some(timer) = &mut self.deadline else {
             return Poll::Pending;
         };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at.into())));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(expired(Some(deadline.kind), deadline.after).into())
+        let mut timer = timer.as_mut().project();
+        if timer.sleep.is_none() {
+            timer.sleep.set(Some(sleep_until(timer.deadline.at.into())));
+        }
+        if let Some(sleep) = timer.sleep.as_pin_mut() {
+            ready!(sleep.poll(cx));
+        }
+        Poll::Ready(expired(Some(timer.deadline.kind), timer.deadline.after).into())
     }
 
     const fn is_armed(&self) -> bool {
@@ -361,3 +407,6 @@ impl Drop for Tail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,9 +15,9 @@ use crate::{
     Body, BoxError, Error, RequestBuilder,
     call::{Environment, Step, now},
     layer::{
-        AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector, Observe,
-        ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route, RouteLayer,
-        Timeout, TimeoutLayer, Tower, head,
+        AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector,
+        Observe, ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route,
+        RouteLayer, Timeout, TimeoutLayer, Tower, head,
     },
 };
 
@@ -135,7 +135,11 @@ impl ClientBuilder {
 
 impl<C: Step + 'static> Client<C> {
     /// Begins a request.
-    pub fn request(&self, method: Method, uri: impl TryInto<Uri, Error: Into<http::Error>>) -> RequestBuilder<C> {
+    pub fn request(
+        &self,
+        method: Method,
+        uri: impl TryInto<Uri, Error: Into<http::Error>>,
+    ) -> RequestBuilder<C> {
         RequestBuilder::new(self.clone(), method, uri)
     }
 

@@ -70,23 +70,27 @@ impl Error {
     pub(crate) fn upstream(failure: Failure, message: impl Into<String>) -> Self {
         let (flag, status, reason) = match failure {
             Failure::Timeout => {
-                let mut e = Self::new(
-                    Flag::UpstreamTimeout,
-                    StatusCode::GATEWAY_TIMEOUT,
-                    message,
-                );
+                let mut e = Self::new(Flag::UpstreamTimeout, StatusCode::GATEWAY_TIMEOUT, message);
                 e.0.body = "upstream request timeout".into();
                 e.0.failure = Some(failure);
                 return e;
             }
-            Failure::Connect => (Flag::UpstreamConnectionFailure, 503, "remote connection failure"),
+            Failure::Connect => (
+                Flag::UpstreamConnectionFailure,
+                503,
+                "remote connection failure",
+            ),
             Failure::ConnectTimeout => (Flag::UpstreamConnectionFailure, 503, "connection timeout"),
             Failure::Disconnect => (
                 Flag::UpstreamConnectionTermination,
                 503,
                 "connection termination",
             ),
-            Failure::RefusedStream => (Flag::UpstreamRemoteReset, 503, "remote refused stream reset"),
+            Failure::RefusedStream => (
+                Flag::UpstreamRemoteReset,
+                503,
+                "remote refused stream reset",
+            ),
             Failure::Protocol => (Flag::UpstreamProtocolError, 502, "protocol error"),
             _ => (Flag::UpstreamRemoteReset, 503, "remote reset"),
         };
@@ -98,6 +102,16 @@ impl Error {
         .into();
         e.0.failure = Some(failure);
         e
+    }
+
+    /// A response whose body could not be read to its end.
+    pub(crate) fn broken_body(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(other) => Self::upstream(Failure::Reset, format!("the body broke off: {other}"))
+                .with_sent(true)
+                .with_source(other),
+        }
     }
 
     /// A circuit breaker is open.
@@ -205,7 +219,10 @@ impl Error {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/grpc"),
             );
-            headers.insert("grpc-status", HeaderValue::from(u16::from(self.grpc_status())));
+            headers.insert(
+                "grpc-status",
+                HeaderValue::from(u16::from(self.grpc_status())),
+            );
             if let Ok(message) = HeaderValue::from_str(&percent_encode(&self.0.body)) {
                 headers.insert("grpc-message", message);
             }

@@ -9,8 +9,7 @@ use mesh_core::{
 };
 
 use crate::{
-    Body,
-    BodyEnd, OnEnd,
+    Body, BodyEnd, OnEnd,
     layer::{Attempt, Ending},
 };
 

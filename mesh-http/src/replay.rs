@@ -14,7 +14,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 
-use crate::{BoxError, body::{Body, Kind}};
+use crate::{
+    BoxError,
+    body::{Body, Kind},
+};
 
 impl Body {
     /// A body that can be sent again while no more than `limit` bytes of it were read.
@@ -216,4 +219,149 @@ impl Stream {
 
 fn lock(stream: &Mutex<Stream>) -> MutexGuard<'_, Stream> {
     stream.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, task::Waker};
+
+    use http_body_util::BodyExt;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    type Item = Result<Frame<Bytes>, BoxError>;
+
+    /// A stream the test feeds.
+    fn fed() -> (mpsc::UnboundedSender<Item>, Body) {
+        struct Fed(mpsc::UnboundedReceiver<Item>);
+        impl http_body::Body for Fed {
+            type Data = Bytes;
+            type Error = BoxError;
+            fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+                self.0.poll_recv(cx)
+            }
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (sender, Body::new(Fed(receiver)))
+    }
+
+    fn data(bytes: &'static str) -> Item {
+        Ok(Frame::data(Bytes::copy_from_slice(bytes.as_bytes())))
+    }
+
+    /// What can be read without waiting.
+    fn available(body: &mut Body) -> Vec<Item> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut frames = Vec::new();
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut *body).poll_frame(&mut cx) {
+            frames.push(frame);
+            if frames.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        frames
+    }
+
+    fn text(frames: Vec<Item>) -> String {
+        let data = frames.into_iter().map(|f| f.unwrap().into_data().unwrap());
+        String::from_utf8(data.flatten().collect()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn whole_and_empty_bodies_are_cloned_whatever_their_size() {
+        for text in ["", "whole"] {
+            let replay = Body::from(text).into_replay(0);
+            for _ in 0..3 {
+                assert!(replay.can_replay());
+                let body = replay.body().unwrap();
+                assert_eq!(body.size_hint().exact(), Some(text.len() as u64));
+                assert_eq!(body.collect().await.unwrap().to_bytes(), text);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_later_attempt_reads_what_was_kept_and_then_the_rest() {
+        let (feed, body) = fed();
+        let replay = body.into_replay(100);
+        let mut first = replay.body().unwrap();
+        feed.send(data("one ")).unwrap();
+        feed.send(data("two ")).unwrap();
+        assert_eq!(text(available(&mut first)), "one two ");
+
+        let mut second = replay.body().unwrap();
+        assert!(available(&mut first).pop().unwrap().is_err(), "superseded");
+        assert_eq!(text(available(&mut second)), "one two ");
+        feed.send(data("three")).unwrap();
+        let mut trailers = HeaderMap::new();
+        trailers.insert("checksum", http::HeaderValue::from_static("7"));
+        feed.send(Ok(Frame::trailers(trailers))).unwrap();
+        drop(feed);
+        let rest = second.collect().await.unwrap();
+        assert_eq!(rest.trailers().unwrap()["checksum"], "7");
+        assert_eq!(rest.to_bytes(), "three");
+
+        let third = replay.body().unwrap();
+        assert_eq!(third.size_hint().exact(), Some(13));
+        let all = third.collect().await.unwrap();
+        assert_eq!(all.trailers().unwrap()["checksum"], "7");
+        assert_eq!(all.to_bytes(), "one two three");
+    }
+
+    #[tokio::test]
+    async fn past_the_limit_nothing_is_kept_and_the_attempt_goes_on() {
+        let (feed, body) = fed();
+        let replay = body.into_replay(4);
+        let mut first = replay.body().unwrap();
+        let four = Bytes::copy_from_slice(b"four");
+        feed.send(Ok(Frame::data(four.clone()))).unwrap();
+        assert_eq!(text(available(&mut first)), "four");
+        assert!(replay.can_replay() && !four.is_unique());
+        feed.send(data("!")).unwrap();
+        feed.send(data(" and more")).unwrap();
+        assert_eq!(text(available(&mut first)), "! and more");
+        assert!(!replay.can_replay() && replay.body().is_none());
+        assert!(four.is_unique());
+        drop(feed);
+        assert!(first.collect().await.unwrap().to_bytes().is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_failed_cannot_be_replayed() {
+        let (feed, body) = fed();
+        let replay = body.into_replay(100);
+        let mut first = replay.body().unwrap();
+        feed.send(data("part")).unwrap();
+        feed.send(Err("cut".into())).unwrap();
+        assert_eq!(available(&mut first).len(), 2);
+        assert!(!replay.can_replay());
+    }
+
+    #[test]
+    fn without_further_attempts_what_was_read_is_freed() {
+        let (feed, body) = fed();
+        let replay = body.into_replay(100);
+        let kept = Bytes::copy_from_slice(b"kept");
+        feed.send(Ok(Frame::data(kept.clone()))).unwrap();
+        assert_eq!(text(available(&mut replay.body().unwrap())), "kept");
+        let mut last = replay.body().unwrap();
+        drop(replay);
+        assert_eq!(text(available(&mut last)), "kept");
+        assert!(kept.is_unique());
+        feed.send(Ok(Frame::data(kept.clone()))).unwrap();
+        assert_eq!(text(available(&mut last)), "kept");
+        assert!(kept.is_unique());
+    }
+
+    #[tokio::test]
+    async fn a_known_length_stays_known() {
+        let replay = Body::new(http_body_util::Full::new(&b"12345"[..])).into_replay(100);
+        for _ in 0..2 {
+            let body = replay.body().unwrap();
+            assert_eq!(body.size_hint().exact(), Some(5));
+            assert!(!body.is_end_stream());
+            assert_eq!(body.collect().await.unwrap().to_bytes(), "12345");
+        }
+    }
 }

@@ -52,7 +52,11 @@ fn one_thread(rounds: usize, wanted: impl Fn(&str) -> bool) -> Result {
     let mut contenders = rivals();
     drop(guard);
     contenders.extend(meshes()?);
-    contenders.retain(|c| c.is_bare || wanted(c.name));
+    let mut index = 0;
+    contenders.retain(|c| {
+        index += 1;
+        index == 1 || wanted(c.name)
+    });
 
     for contender in &mut contenders {
         contender.round(&runtime, contender.warm_up)?;
@@ -65,7 +69,7 @@ fn one_thread(rounds: usize, wanted: impl Fn(&str) -> bool) -> Result {
     }
     println!("### One thread: added to each request\n");
     println!("{rounds} rounds of {REQUESTS} requests; medians of the differences within a round\n");
-    println!("| stack | CPU ns | allocations |\n|---|---:|---:|");
+    println!("| stack | CPU ns | allocations | bytes |\n|---|---:|---:|---:|");
     let mut bare = &contenders[0];
     for contender in &contenders {
         if contender.is_bare {
@@ -81,13 +85,13 @@ fn one_thread(rounds: usize, wanted: impl Fn(&str) -> bool) -> Result {
         } else {
             &bare.samples
         };
+        let sign = if contender.is_bare { "" } else { "+" };
         println!(
-            "| {} | {}{:.0} | {}{:.1} |",
+            "| {} | {sign}{:.0} | {sign}{:.1} | {sign}{:.0} |",
             contender.name,
-            if contender.is_bare { "" } else { "+" },
             per_request(&contender.samples, base, |s| s.cpu.as_nanos() as f64),
-            if contender.is_bare { "" } else { "+" },
             per_request(&contender.samples, base, |s| s.allocations as f64),
+            per_request(&contender.samples, base, |s| s.bytes as f64),
         );
     }
     println!();
@@ -178,6 +182,7 @@ where
 struct Sample {
     cpu: Duration,
     allocations: u64,
+    bytes: u64,
 }
 
 type Batch = dyn FnMut(&Runtime, u32) -> Result<Sample>;
@@ -212,11 +217,15 @@ impl Contender {
             run: Box::new(move |runtime, requests| {
                 let mut outcome = Ok(());
                 let start = ThreadTime::now();
-                let allocations = measure::allocations(|| {
+                let made = measure::allocations(|| {
                     outcome = runtime.block_on(memory::drive(&mut service, &uris, requests));
                 });
                 let cpu = start.elapsed();
-                outcome.map(|()| Sample { cpu, allocations })
+                outcome.map(|()| Sample {
+                    cpu,
+                    allocations: made.count_total,
+                    bytes: made.bytes_total,
+                })
             }),
             samples: Vec::new(),
         }

@@ -57,7 +57,7 @@ pub fn run<C: Caller>(
     let cpu = measure::ProcessTime::now();
     let start = Instant::now();
     let mut outcome = Ok(());
-    let allocations = measure::allocations(|| {
+    let made = measure::allocations(|| {
         outcome = runtime.block_on(async {
             let mut workers = JoinSet::new();
             for number in 0..concurrency {
@@ -79,7 +79,7 @@ pub fn run<C: Caller>(
         wall,
         cpu,
         sidecar_cpu,
-        allocations,
+        allocations: made.count_total,
     })
 }
 

@@ -102,7 +102,7 @@ impl Protocol for Http2 {
     }
 
     fn capacity(options: &ConnectOptions) -> usize {
-        options.pool.max_concurrent_streams as usize
+        options.pool.max_concurrent_streams.max(1) as usize
     }
 
     async fn start(io: Io, seat: Seat<Self>, permit: Permit) -> hyper::Result<Arc<Connection>> {

@@ -58,12 +58,13 @@ pub(super) struct Pool<P: Protocol> {
     pub(super) address: Address,
     pub(super) options: ConnectOptions,
     state: Mutex<State<P>>,
+    /// Locked before `state`, never after.
+    connects: Mutex<JoinSet<()>>,
 }
 
 pub(super) struct State<P: Protocol> {
     pub(super) ready: Vec<P::Connection>,
     waiters: VecDeque<Waiter<P>>,
-    connects: JoinSet<()>,
     connecting: usize,
     pub(super) open: usize,
     next_id: u64,
@@ -101,12 +102,12 @@ impl<P: Protocol> Pool<P> {
             state: Mutex::new(State {
                 ready: Vec::new(),
                 waiters: VecDeque::new(),
-                connects: JoinSet::new(),
                 connecting: 0,
                 open: 0,
                 next_id: 0,
                 closed: false,
             }),
+            connects: Mutex::default(),
         }
     }
 
@@ -199,14 +200,12 @@ impl<P: Protocol> Pool<P> {
 
     /// Lets go of what is idle; what is in use ends by itself.
     pub(super) fn close(&self) {
-        let (ready, connects) = {
+        let ready = {
             let mut state = self.lock();
             state.closed = true;
-            (
-                std::mem::take(&mut state.ready),
-                std::mem::take(&mut state.connects),
-            )
+            std::mem::take(&mut state.ready)
         };
+        let connects = std::mem::take(&mut *lock(&self.connects));
         drop((ready, connects));
     }
 
@@ -214,29 +213,42 @@ impl<P: Protocol> Pool<P> {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let capacity = P::capacity(&self.options).max(1);
-        let mut state = self.lock();
-        while !state.closed && state.waiters.len() > state.connecting.saturating_mul(capacity) {
-            let first = state.open + state.connecting == 0;
-            let gate = state.waiters.front().and_then(|w| w.gate.as_ref());
-            let permit = match gate.map(|gate| gate.try_connection(first)) {
-                None => Permit::uncounted(),
-                Some(Some(permit)) => permit,
-                Some(None) => return,
-            };
-            state.connecting += 1;
-            while state.connects.try_join_next().is_some() {}
-            let connecting = Connecting {
-                pool: self.clone(),
-                outcome: None,
-            };
-            state.connects.spawn_on(connecting.run(permit), &runtime);
+        let mut connects = lock(&self.connects);
+        while let Some((connecting, permit)) = self.next_connect() {
+            while connects.try_join_next().is_some() {}
+            // A runtime that is shutting down drops the task here, which locks the state.
+            connects.spawn_on(connecting.run(permit), &runtime);
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<P>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The next connect to make, if more requests wait than the connects under way will serve and
+    /// the breaker lets it.
+    fn next_connect(self: &Arc<Self>) -> Option<(Connecting<P>, Permit)> {
+        let mut state = self.lock();
+        let served = state.connecting.saturating_mul(P::capacity(&self.options));
+        if state.closed || state.waiters.len() <= served {
+            return None;
+        }
+        let first = state.open + state.connecting == 0;
+        let permit = match &state.waiters.front()?.gate {
+            Some(gate) => gate.try_connection(first)?,
+            None => Permit::uncounted(),
+        };
+        state.connecting += 1;
+        let connecting = Connecting {
+            pool: self.clone(),
+            outcome: None,
+        };
+        Some((connecting, permit))
     }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<P>> {
+        lock(&self.state)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<P: Protocol> State<P> {

@@ -63,16 +63,17 @@ impl<S: Step> Step for Balance<S> {
         let cluster = destination.cluster();
         let action = destination.action();
         let priority = action.map_or(RoutingPriority::Default, |a| a.priority);
-        let permit = cluster
-            .state()
-            .try_request(priority)
-            .map_err(|overflow| {
-                Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
-            })?;
+        let permit = cluster.state().try_request(priority).map_err(|overflow| {
+            Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
+        })?;
         let tried = call.tried.as_deref().unwrap_or_default();
         let pick = cluster
             .pick(&PickArgs {
-                now: if call.attempts == 0 { call.started } else { now() },
+                now: if call.attempts == 0 {
+                    call.started
+                } else {
+                    now()
+                },
                 random: &*call.env.random,
                 metadata_match: action.map_or(&NO_METADATA, |a| &a.metadata_match),
                 weighted_metadata_match: destination
@@ -90,8 +91,10 @@ impl<S: Step> Step for Balance<S> {
         if let Some(tried) = &mut call.tried {
             tried.push(endpoint.clone());
         }
-        if matches!(action.and_then(|a| a.host_rewrite.as_ref()), Some(HostRewrite::Auto))
-            && !endpoint.hostname().is_empty()
+        if matches!(
+            action.and_then(|a| a.host_rewrite.as_ref()),
+            Some(HostRewrite::Auto)
+        ) && !endpoint.hostname().is_empty()
             && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
         {
             call.request.headers_mut().insert(header::HOST, host);

@@ -105,7 +105,9 @@ fn upstream_error(error: SendError, endpoint: &Endpoint, cluster: &Cluster) -> E
     match error.kind {
         SendErrorKind::Failure(failure) => Error::upstream(failure, message),
         SendErrorKind::Overflow => Error::overflow(message),
-        SendErrorKind::Request => Error::new(Flag::InvalidRequest, StatusCode::BAD_REQUEST, message),
+        SendErrorKind::Request => {
+            Error::new(Flag::InvalidRequest, StatusCode::BAD_REQUEST, message)
+        }
     }
     .with_sent(error.sent)
     .with_cluster(cluster.name().clone())

@@ -128,7 +128,9 @@ impl Ending {
     /// The response's body ended.
     pub(crate) fn body_ended(&mut self, end: BodyEnd) {
         match end {
-            BodyEnd::Complete { grpc_status } => self.grpc_status = self.grpc_status.or(grpc_status),
+            BodyEnd::Complete { grpc_status } => {
+                self.grpc_status = self.grpc_status.or(grpc_status)
+            }
             BodyEnd::Error => self.flag = Some(Flag::UpstreamRemoteReset),
             BodyEnd::Dropped => self.flag = Some(Flag::DownstreamConnectionTermination),
         }

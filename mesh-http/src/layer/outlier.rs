@@ -29,7 +29,11 @@ super::step_layer!(OutlierLayer => Outlier, |_layer, inner| Outlier { inner });
 
 impl<S: Step> Step for Outlier<S> {
     async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let started = if call.attempts <= 1 { call.started } else { now() };
+        let started = if call.attempts <= 1 {
+            call.started
+        } else {
+            now()
+        };
         let result = self.inner.call(call).await;
         let (Some(destination), Some(endpoint)) = (&call.destination, call.endpoint.take()) else {
             return result;
@@ -71,7 +75,13 @@ impl Attempt {
     fn head(self, response: &mut Response<Body>) {
         let outcome = Outcome::of_head(response.status(), response.headers());
         let awaits_trailers = is_grpc(response.headers())
-            && matches!(outcome, Outcome::Response { grpc_status: None, .. });
+            && matches!(
+                outcome,
+                Outcome::Response {
+                    grpc_status: None,
+                    ..
+                }
+            );
         if !awaits_trailers {
             self.record(outcome);
         }

@@ -73,8 +73,16 @@ super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer),
 
 impl<S: Step> Step for Retry<S> {
     async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let routed = call.destination.as_ref().and_then(Destination::retry_policy);
-        if self.fixed.as_deref().or(routed).is_none_or(|p| p.num_retries == 0) {
+        let routed = call
+            .destination
+            .as_ref()
+            .and_then(Destination::retry_policy);
+        if self
+            .fixed
+            .as_deref()
+            .or(routed)
+            .is_none_or(|p| p.num_retries == 0)
+        {
             return self.inner.call(call).await;
         }
         // Held here, for the call itself goes down by mutable reference.
@@ -116,7 +124,7 @@ impl<S: Step> Retry<S> {
         let (template, body) = call.take_request().into_parts();
         let replay = body.into_replay(self.replay_limit);
         loop {
-            let last = !state.may_retry() ;
+            let last = !state.may_retry();
             call.request = match replay.body() {
                 Some(body) => Request::from_parts(template.clone(), body),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
@@ -191,7 +199,10 @@ fn decide(
 
 /// The only use of the wall clock: an upstream that names a Unix time to retry at.
 fn wall_clock() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "the one place where wall-clock time enters")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where wall-clock time enters"
+    )]
     SystemTime::now()
 }
 

@@ -269,7 +269,10 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     if let Some(host) = host {
         request.headers_mut().insert(header::HOST, host);
     }
-    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
     if let Some(rewrite) = &action.path_rewrite
         && let Some(new) = routing::rewrite_path(&target.route().matches.path, rewrite, path)
     {
@@ -279,12 +282,18 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
             parts.scheme = Some(Scheme::HTTP);
         }
         parts.path_and_query = Some(PathAndQuery::try_from(new).map_err(|e| {
-            Error::invalid(format!("{}: the rewritten path: {e}", target.route().origin))
+            Error::invalid(format!(
+                "{}: the rewritten path: {e}",
+                target.route().origin
+            ))
         })?);
-        *request.uri_mut() = Uri::from_parts(parts)
-            .map_err(|e| Error::invalid(format!("{}: the rewritten URI: {e}", target.route().origin)))?;
+        *request.uri_mut() = Uri::from_parts(parts).map_err(|e| {
+            Error::invalid(format!("{}: the rewritten URI: {e}", target.route().origin))
+        })?;
         if let Ok(original) = original {
-            request.headers_mut().insert(X_ENVOY_ORIGINAL_PATH, original);
+            request
+                .headers_mut()
+                .insert(X_ENVOY_ORIGINAL_PATH, original);
         }
     }
     Ok(())

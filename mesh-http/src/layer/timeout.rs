@@ -50,7 +50,10 @@ super::step_layer!(TimeoutLayer => Timeout over AttemptTimeout(AttemptTimeoutLay
 
 impl<S: Step> Step for Timeout<S> {
     async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let (limit, kind) = match (self.fixed, call.destination.as_ref().and_then(|d| d.action())) {
+        let (limit, kind) = match (
+            self.fixed,
+            call.destination.as_ref().and_then(|d| d.action()),
+        ) {
             (Some(fixed), _) => (Some(fixed), DeadlineKind::Route),
             // Envoy: a `max_stream_duration` switches `timeout` off.
             (None, Some(action)) => match action.timeouts.max_stream_duration {

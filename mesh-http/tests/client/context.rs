@@ -33,12 +33,18 @@ async fn deadline_and_trace_travel_to_outbound_calls() {
         .to_str()
         .unwrap()
         .to_owned();
-    assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{sent}");
+    assert!(
+        sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-"),
+        "{sent}"
+    );
     assert!(sent.ends_with("-01"), "{sent}");
     assert_ne!(sent, PARENT, "the call is a span of its own");
 
     // Given by hand where the task-local is lost.
     endpoints.act(1, [Act::Answer(200)]);
     let spawned = tokio::spawn(client.get("http://svc/").inherit(context).send());
-    assert_eq!(spawned.await.unwrap().unwrap_err().flag(), Flag::UpstreamTimeout);
+    assert_eq!(
+        spawned.await.unwrap().unwrap_err().flag(),
+        Flag::UpstreamTimeout
+    );
 }

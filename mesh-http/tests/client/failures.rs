@@ -32,10 +32,11 @@ impl Recorder for Log {
             Outcome::Response { status, .. } => status.as_u16().to_string(),
             Outcome::Failure(failure) => format!("{failure:?}"),
         };
-        self.0
-            .lock()
-            .unwrap()
-            .push(format!("attempt {} {how} at {}", r.attempt, r.endpoint.address()));
+        self.0.lock().unwrap().push(format!(
+            "attempt {} {how} at {}",
+            r.attempt,
+            r.endpoint.address()
+        ));
     }
 }
 
@@ -54,7 +55,11 @@ async fn each_request_is_recorded_once_and_each_attempt() {
     let response = client.get("http://svc/").send().await.unwrap();
     assert_eq!(
         take(),
-        ["start Client", "attempt 1 503 at 127.0.0.1:1", "attempt 2 200 at 127.0.0.1:1"]
+        [
+            "start Client",
+            "attempt 1 503 at 127.0.0.1:1",
+            "attempt 2 200 at 127.0.0.1:1"
+        ]
     );
     response.into_body().bytes().await.unwrap();
     assert_eq!(take(), ["end Some(200) None 2 attempts"]);

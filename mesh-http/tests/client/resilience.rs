@@ -38,7 +38,10 @@ async fn a_failing_host_is_not_tried_twice() {
     let endpoints = Endpoints::default();
     endpoints.act(1, [Act::Answer(503)]);
     endpoints.act(2, [Act::Answer(503)]);
-    let mesh = mesh(route(|a| a.with_retry(retries(RetryOn::GATEWAY_ERROR, 2))), three());
+    let mesh = mesh(
+        route(|a| a.with_retry(retries(RetryOn::GATEWAY_ERROR, 2))),
+        three(),
+    );
     let client = endpoints.client(&mesh);
     for _ in 0..20 {
         let response = client.get("http://svc/").send().await.unwrap();
@@ -50,8 +53,16 @@ async fn a_failing_host_is_not_tried_twice() {
 async fn the_last_response_passes_when_retries_are_used_up() {
     let endpoints = Endpoints::default();
     endpoints.act(1, [Act::Answer(503)]);
-    let mesh = mesh(route(|a| a.with_retry(retries(RetryOn::SERVER_ERROR, 2))), one());
-    let response = endpoints.client(&mesh).get("http://svc/").send().await.unwrap();
+    let mesh = mesh(
+        route(|a| a.with_retry(retries(RetryOn::SERVER_ERROR, 2))),
+        one(),
+    );
+    let response = endpoints
+        .client(&mesh)
+        .get("http://svc/")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         response.extensions().get(),
@@ -65,8 +76,16 @@ async fn the_last_response_passes_when_retries_are_used_up() {
 async fn what_the_policy_does_not_name_is_not_retried() {
     let endpoints = Endpoints::default();
     endpoints.act(1, [Act::Answer(500)]);
-    let mesh = mesh(route(|a| a.with_retry(retries(RetryOn::GATEWAY_ERROR, 2))), one());
-    let response = endpoints.client(&mesh).get("http://svc/").send().await.unwrap();
+    let mesh = mesh(
+        route(|a| a.with_retry(retries(RetryOn::GATEWAY_ERROR, 2))),
+        one(),
+    );
+    let response = endpoints
+        .client(&mesh)
+        .get("http://svc/")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(endpoints.called(), [1]);
 }
@@ -75,7 +94,10 @@ async fn what_the_policy_does_not_name_is_not_retried() {
 async fn a_body_is_replayed_up_to_the_limit() {
     let endpoints = Endpoints::default();
     endpoints.act(1, [Act::Answer(503), Act::Answer(200)]);
-    let mesh = mesh(route(|a| a.with_retry(retries(RetryOn::SERVER_ERROR, 2))), one());
+    let mesh = mesh(
+        route(|a| a.with_retry(retries(RetryOn::SERVER_ERROR, 2))),
+        one(),
+    );
     let client = endpoints.client_with(&mesh, |b| b.replay_limit(8));
     let stream = |text: &'static str| {
         use http_body_util::StreamBody;
@@ -85,13 +107,27 @@ async fn a_body_is_replayed_up_to_the_limit() {
             .map(|c| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::from_static(c))));
         Body::new(StreamBody::new(tokio_stream(frames.collect())))
     };
-    let response = client.post("http://svc/").body(stream("12345678")).send().await.unwrap();
+    let response = client
+        .post("http://svc/")
+        .body(stream("12345678"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(endpoints.called(), [1, 1]);
 
     endpoints.act(1, [Act::Answer(503), Act::Answer(200)]);
-    let response = client.post("http://svc/").body(stream("123456789")).send().await.unwrap();
-    assert_eq!(response.status(), 503, "too long to keep: the answer passes");
+    let response = client
+        .post("http://svc/")
+        .body(stream("123456789"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        response.status(),
+        503,
+        "too long to keep: the answer passes"
+    );
     assert_eq!(endpoints.called().len(), 3);
 }
 
@@ -117,18 +153,29 @@ async fn the_route_timeout_covers_every_try_and_is_not_retried() {
     }
     let timeouts = Timeouts::total(Duration::from_secs(1));
     let mesh = mesh(
-        route(|a| a.with_timeouts(timeouts).with_retry(retries(RetryOn::SERVER_ERROR, 9))),
+        route(|a| {
+            a.with_timeouts(timeouts)
+                .with_retry(retries(RetryOn::SERVER_ERROR, 9))
+        }),
         three(),
     );
     let started = Instant::now();
-    let error = endpoints.client(&mesh).get("http://svc/").send().await.unwrap_err();
+    let error = endpoints
+        .client(&mesh)
+        .get("http://svc/")
+        .send()
+        .await
+        .unwrap_err();
     assert_eq!(started.elapsed(), Duration::from_secs(1));
     assert_eq!(
         (error.flag(), error.status()),
         (Flag::UpstreamTimeout, StatusCode::GATEWAY_TIMEOUT)
     );
     assert!(error.was_sent());
-    assert_eq!(text(error.into_response(false)).await, "upstream request timeout");
+    assert_eq!(
+        text(error.into_response(false)).await,
+        "upstream request timeout"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,7 +185,12 @@ async fn a_slow_try_is_given_up_and_retried() {
     let policy = retries(RetryOn::RESET, 1).with_per_try_timeout(Duration::from_secs(2));
     let mesh = mesh(route(|a| a.with_retry(policy)), one());
     let started = Instant::now();
-    let response = endpoints.client(&mesh).get("http://svc/").send().await.unwrap();
+    let response = endpoints
+        .client(&mesh)
+        .get("http://svc/")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     // One try, one pause of up to 25 ms.
     let took = started.elapsed();
@@ -154,12 +206,20 @@ async fn a_body_that_stalls_fails_at_the_deadline() {
         one(),
     );
     let started = Instant::now();
-    let response = endpoints.client(&mesh).get("http://svc/").send().await.unwrap();
+    let response = endpoints
+        .client(&mesh)
+        .get("http://svc/")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     let error = response.into_body().bytes().await.unwrap_err();
     assert_eq!(started.elapsed(), Duration::from_secs(1));
     assert!(error.to_string().contains("the route's timeout"), "{error}");
-    assert_eq!(mesh.load().cluster("c").unwrap().endpoints()[0].in_flight, 0);
+    assert_eq!(
+        mesh.load().cluster("c").unwrap().endpoints()[0].in_flight,
+        0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +233,10 @@ async fn a_max_stream_duration_replaces_the_timeout() {
     };
     let mesh = mesh(route(|a| a.with_timeouts(timeouts)), one());
     let client = endpoints.client(&mesh);
-    assert_eq!(client.get("http://svc/").send().await.unwrap().status(), 200);
+    assert_eq!(
+        client.get("http://svc/").send().await.unwrap().status(),
+        200
+    );
     let error = client.get("http://svc/").send().await.unwrap_err();
     assert_eq!(error.flag(), Flag::UpstreamMaxStreamDuration);
 }
@@ -181,23 +244,37 @@ async fn a_max_stream_duration_replaces_the_timeout() {
 #[tokio::test(start_paused = true)]
 async fn consecutive_errors_eject_and_time_brings_back() {
     let endpoints = Endpoints::default();
-    endpoints.act(2, vec![Act::Answer(500); 3].into_iter().chain([Act::Answer(200)]));
+    endpoints.act(
+        2,
+        vec![Act::Answer(500); 3]
+            .into_iter()
+            .chain([Act::Answer(200)]),
+    );
     let outlier = OutlierDetection {
         consecutive_5xx: 3,
         max_ejection_percent: Percent::HUNDRED,
         ..OutlierDetection::default()
     };
     let [(cluster, hosts)] = three();
-    let mesh = mesh(route(|a| a), [(cluster.with_outlier_detection(outlier), hosts)]);
+    let mesh = mesh(
+        route(|a| a),
+        [(cluster.with_outlier_detection(outlier), hosts)],
+    );
     let client = endpoints.client(&mesh);
     for _ in 0..9 {
         client.get("http://svc/").send().await.unwrap();
     }
     let before = endpoints.called().len();
     for _ in 0..30 {
-        assert_eq!(client.get("http://svc/").send().await.unwrap().status(), 200);
+        assert_eq!(
+            client.get("http://svc/").send().await.unwrap().status(),
+            200
+        );
     }
-    assert!(!endpoints.called()[before..].contains(&2), "an ejected endpoint was picked");
+    assert!(
+        !endpoints.called()[before..].contains(&2),
+        "an ejected endpoint was picked"
+    );
 
     // The base ejection time is 30 s; reviews come every 10 s.
     tokio::time::advance(Duration::from_secs(41)).await;
@@ -259,7 +336,10 @@ async fn a_full_breaker_refuses_and_frees_up_again() {
     assert_eq!(reply.headers()["x-envoy-overloaded"], "true");
     held.abort();
     let _ = held.await;
-    assert_eq!(client.get("http://svc/").send().await.unwrap().status(), 200);
+    assert_eq!(
+        client.get("http://svc/").send().await.unwrap().status(),
+        200
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,7 +361,12 @@ async fn the_retry_breaker_passes_the_answer_on() {
         route(|a| a.with_retry(retries(RetryOn::SERVER_ERROR, 3))),
         [(cluster, hosts)],
     );
-    let response = endpoints.client(&mesh).get("http://svc/").send().await.unwrap();
+    let response = endpoints
+        .client(&mesh)
+        .get("http://svc/")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(endpoints.called(), [1]);
 }
@@ -297,7 +382,10 @@ async fn layers_work_alone_in_a_service_builder() {
         async move {
             let status = if n < 2 { 503 } else { 200 };
             Ok::<_, std::convert::Infallible>(
-                http::Response::builder().status(status).body(Body::empty()).unwrap(),
+                http::Response::builder()
+                    .status(status)
+                    .body(Body::empty())
+                    .unwrap(),
             )
         }
     });
@@ -305,7 +393,9 @@ async fn layers_work_alone_in_a_service_builder() {
         .layer(TimeoutLayer::new(Duration::from_secs(2)))
         .layer(RetryLayer::new(RetryPolicy::new(RetryOn::GATEWAY_ERROR, 2)))
         .service(flaky);
-    let request = http::Request::get("http://svc/").body(Body::empty()).unwrap();
+    let request = http::Request::get("http://svc/")
+        .body(Body::empty())
+        .unwrap();
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 3);

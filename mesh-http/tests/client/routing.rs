@@ -51,7 +51,10 @@ async fn a_request_that_nothing_matches_says_what_is_known() {
     let client = Endpoints::default().client(&mesh);
 
     let error = client.get("http://other/").send().await.unwrap_err();
-    assert_eq!((error.flag(), error.status()), (Flag::NoRoute, StatusCode::NOT_FOUND));
+    assert_eq!(
+        (error.flag(), error.status()),
+        (Flag::NoRoute, StatusCode::NOT_FOUND)
+    );
     assert!(error.to_string().contains("known: svc"), "{error}");
 
     let error = client.get("http://svc/b").send().await.unwrap_err();
@@ -69,7 +72,10 @@ async fn a_request_that_nothing_matches_says_what_is_known() {
 #[tokio::test]
 async fn an_unknown_cluster_is_nc_and_an_empty_one_uh() {
     let routes = vec![
-        Route::to_cluster(RouteMatch::new(PathMatcher::Exact("/nowhere".into())), "gone"),
+        Route::to_cluster(
+            RouteMatch::new(PathMatcher::Exact("/nowhere".into())),
+            "gone",
+        ),
         Route::to_cluster(RouteMatch::any(), "empty"),
     ];
     let mesh = mesh(routes, [(Cluster::new("empty"), vec![])]);
@@ -78,7 +84,11 @@ async fn an_unknown_cluster_is_nc_and_an_empty_one_uh() {
     let error = client.get("http://svc/nowhere").send().await.unwrap_err();
     assert_eq!(
         (error.flag(), error.status(), error.cluster()),
-        (Flag::NoCluster, StatusCode::SERVICE_UNAVAILABLE, Some("gone"))
+        (
+            Flag::NoCluster,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some("gone")
+        )
     );
     let error = client.get("http://svc/").send().await.unwrap_err();
     assert_eq!(
@@ -123,7 +133,9 @@ async fn redirects_and_direct_responses_are_answered_here() {
 async fn rewrites_and_header_changes_reach_the_upstream_and_the_caller() {
     let mut routes = route(|mut action| {
         action.path_rewrite = Some(PathRewrite::Prefix("/v2".into()));
-        action.host_rewrite = Some(HostRewrite::Literal(http::HeaderValue::from_static("inner")));
+        action.host_rewrite = Some(HostRewrite::Literal(http::HeaderValue::from_static(
+            "inner",
+        )));
         action
     });
     routes[0].matches = RouteMatch::new(PathMatcher::Prefix("/api".into()));
@@ -194,15 +206,24 @@ async fn round_robin_takes_turns_and_a_swap_takes_effect_for_the_next_request() 
     assert_eq!(called[..2], called[2..], "turns");
     assert_ne!(called[0], called[1]);
 
-    assert!(mesh.assign("c", std::sync::Arc::new([endpoint(3)].into_iter().collect())));
-    assert_eq!(text(client.get("http://svc/").send().await.unwrap()).await, "3");
+    assert!(mesh.assign(
+        "c",
+        std::sync::Arc::new([endpoint(3)].into_iter().collect())
+    ));
+    assert_eq!(
+        text(client.get("http://svc/").send().await.unwrap()).await,
+        "3"
+    );
 
     mesh.publish(config(
         vec![Route::to_cluster(RouteMatch::any(), "d")],
         [(Cluster::new("d"), vec![endpoint(4)])],
     ))
     .unwrap();
-    assert_eq!(text(client.get("http://svc/").send().await.unwrap()).await, "4");
+    assert_eq!(
+        text(client.get("http://svc/").send().await.unwrap()).await,
+        "4"
+    );
 }
 
 #[tokio::test]
@@ -213,10 +234,21 @@ async fn a_config_that_is_not_consistent_changes_nothing() {
     let mut bad = good();
     bad.listeners[0].filter_chains[0].http.route_config = "missing".into();
     let error = mesh.publish(bad).unwrap_err();
-    assert!(error.to_string().contains("`missing`, which does not exist"), "{error}");
-    assert_eq!(mesh.status().last_error.as_deref(), Some(&*error.to_string()));
+    assert!(
+        error
+            .to_string()
+            .contains("`missing`, which does not exist"),
+        "{error}"
+    );
+    assert_eq!(
+        mesh.status().last_error.as_deref(),
+        Some(&*error.to_string())
+    );
     let client = Endpoints::default().client(&mesh);
-    assert_eq!(text(client.get("http://svc/").send().await.unwrap()).await, "1");
+    assert_eq!(
+        text(client.get("http://svc/").send().await.unwrap()).await,
+        "1"
+    );
     mesh.publish(good()).unwrap();
     assert_eq!(mesh.status().last_error, None);
 }

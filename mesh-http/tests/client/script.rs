@@ -38,7 +38,8 @@ struct Inside {
     seen: Vec<(u16, Request<()>)>,
 }
 
-pub(crate) type TestClient = Client<Connector<BoxCloneSyncService<Outbound, Response<Body>, Infallible>>>;
+pub(crate) type TestClient =
+    Client<Connector<BoxCloneSyncService<Outbound, Response<Body>, Infallible>>>;
 
 impl Endpoints {
     pub(crate) fn act(&self, port: u16, acts: impl IntoIterator<Item = Act>) {
@@ -49,7 +50,13 @@ impl Endpoints {
 
     /// The ports that were called, in order.
     pub(crate) fn called(&self) -> Vec<u16> {
-        self.0.lock().unwrap().seen.iter().map(|(port, _)| *port).collect()
+        self.0
+            .lock()
+            .unwrap()
+            .seen
+            .iter()
+            .map(|(port, _)| *port)
+            .collect()
     }
 
     /// The requests that arrived.
