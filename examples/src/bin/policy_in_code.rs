@@ -40,10 +40,8 @@ async fn main() -> Result<(), BoxError> {
         *counts.entry(reply.into_body().text().await?).or_insert(0) += 1;
     }
     println!("{counts:?}");
-    println!(
-        "{}",
-        client.explain(&Request::get("http://reviews/").body(())?)
-    );
+    let request = Request::get("http://reviews/").body(())?;
+    println!("{}", client.explain(&request)?);
     Ok(())
 }
 

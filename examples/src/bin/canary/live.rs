@@ -153,15 +153,14 @@ impl Screen {
 /// Why reviews are where they are for jason: every rule tried, with its line.
 fn explain(demo: &Demo) -> Pane {
     let request = Request::get(REVIEWS).header(END_USER, JASON).body(());
+    let report = match request.map(|request| demo.client.explain(&request)) {
+        Ok(Ok(explanation)) => explanation.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
     Pane {
         title: format!("explain GET {REVIEWS} with end-user: {JASON}"),
-        lines: match request {
-            Ok(request) => {
-                let report = demo.client.explain(&request).to_string();
-                report.lines().map(str::to_owned).collect()
-            }
-            Err(error) => vec![error.to_string()],
-        },
+        lines: report.lines().map(str::to_owned).collect(),
     }
 }
 
