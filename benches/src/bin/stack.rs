@@ -1,7 +1,8 @@
 //! The policy stack in memory, over a service that answers at once: CPU time and allocations added
 //! to a request, how they grow with the policy, and what two threads reach together.
 //!
-//! `cargo run --release -p mesh-benches --bin stack [-- --quick]`
+//! `cargo run --release -p mesh-benches --bin stack [-- --quick | --only <stack>]`; the latter is
+//! for a profiler.
 
 use std::{
     env,
