@@ -238,13 +238,8 @@ fn instances(rows: &[Row]) -> Vec<Line> {
 fn report(pane: &Pane, width: usize, room: usize) -> Vec<Line> {
     let mut lines = vec![vec![span(&pane.title, Tone::Bold)]];
     for text in &pane.lines {
-        let chars: Vec<char> = text.chars().collect();
-        if chars.is_empty() {
-            lines.push(Line::new());
-        }
-        for part in chars.chunks(width.max(1)) {
-            lines.push(vec![span(part.iter().collect::<String>(), Tone::Plain)]);
-        }
+        let parts = wrap(text, width).into_iter();
+        lines.extend(parts.map(|part| vec![span(part, Tone::Plain)]));
     }
     let hidden = lines.len().saturating_sub(room);
     if hidden > 0 && room > 0 {
@@ -253,6 +248,33 @@ fn report(pane: &Pane, width: usize, room: usize) -> Vec<Line> {
         lines.push(vec![span(more, Tone::Dim)]);
     }
     lines
+}
+
+/// Breaks a line at spaces, or anywhere in a word that is longer than the screen is wide.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    // Narrower screens show a part of each line.
+    let width = width.max(10);
+    let (mut parts, mut line, mut length) = (Vec::new(), String::new(), 0);
+    let mut turn = |line: &mut String, length: &mut usize| {
+        // Continued lines stand under their line's text.
+        parts.push(std::mem::replace(line, "  ".to_owned()));
+        *length = 2;
+    };
+    for word in text.split_inclusive(' ') {
+        let needed = word.trim_end().chars().count();
+        if length + needed > width && !line.trim().is_empty() {
+            turn(&mut line, &mut length);
+        }
+        for c in word.chars() {
+            if length == width && c != ' ' {
+                turn(&mut line, &mut length);
+            }
+            line.push(c);
+            length += 1;
+        }
+    }
+    parts.push(line);
+    parts
 }
 
 fn keys(kill: Health) -> Line {
@@ -429,6 +451,19 @@ mod tests {
         let tall = text(&view, 80, 60);
         assert!(tall.iter().any(|l| l.contains("reviews-v1-1")));
         assert!(tall.contains(&"step 29".to_owned()));
+    }
+
+    #[test]
+    fn long_lines_break_at_words() {
+        let wrapped = |text| -> Vec<String> {
+            let parts = wrap(text, 10).into_iter();
+            parts.map(|part| part.trim_end().to_owned()).collect()
+        };
+        assert_eq!(wrapped("rule one matched"), ["rule one", "  matched"]);
+        assert_eq!(wrapped("abcdefghijkl"), ["abcdefghij", "  kl"]);
+        assert_eq!(wrapped("  short"), ["  short"]);
+        assert_eq!(wrapped(""), [""]);
+        assert_eq!(wrapped("  a word, another"), ["  a word,", "  another"]);
     }
 
     #[test]
