@@ -387,9 +387,6 @@ fn unsupported(config: &Config) -> Vec<ConfigError> {
                 if !action.hash_policy.is_empty() {
                     reject("hash_policy", &route.origin);
                 }
-                if action.timeouts.idle_timeout.is_some() {
-                    reject("idle_timeout", &route.origin);
-                }
                 if !action.mirrors.is_empty() {
                     reject("request mirroring", &route.origin);
                 }

@@ -17,11 +17,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
 
-use crate::{
-    BoxError, Error, call::Deadline, connections::Lease, layer::expired, replay::ReplayBody,
-};
+mod limits;
+
+pub(crate) use self::limits::TimeLimits;
+use crate::{BoxError, Error, connections::Lease, replay::ReplayBody};
 
 /// The body of every request and response in the stack.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Body {
             tail: Tail {
                 lease: None,
                 guard: None,
-                deadline: None,
+                limits: TimeLimits::none(),
             },
         }
     }
@@ -100,14 +100,14 @@ impl Body {
         }
     }
 
-    /// Fails the body, as a reset does, when its end has not come by `deadline`.
-    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
-        if !self.is_end_stream() {
-            self.tail.deadline = Some(Box::pin(Timer {
-                deadline,
-                sleep: None,
-            }));
-        }
+    /// The limits in time after which the body fails, as if it had been reset.
+    pub(crate) const fn limits_mut(&mut self) -> &mut TimeLimits {
+        &mut self.tail.limits
+    }
+
+    /// Whether bytes may still be made while the body is read; whole ones are there already.
+    pub(crate) const fn is_stream(&self) -> bool {
+        !matches!(self.kind, Kind::Empty | Kind::Whole(_))
     }
 
     /// The guard given to [`on_end`](Self::on_end), if it is there and a `G`: an outer layer can add
@@ -147,7 +147,7 @@ impl Body {
             tail: Tail {
                 lease: Some(lease),
                 guard: None,
-                deadline: None,
+                limits: TimeLimits::none(),
             },
         }
     }
@@ -163,12 +163,16 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let frame = match this.kind.poll_frame(cx) {
-            Poll::Ready(frame) => frame,
+            Poll::Ready(frame) => {
+                this.tail.limits.moved();
+                frame
+            }
             // What has arrived wins over the timer.
-            Poll::Pending => match this.tail.poll_deadline(cx) {
-                Poll::Ready(error) => Some(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            },
+            Poll::Pending => {
+                let error = ready!(this.tail.limits.poll(cx));
+                this.kind = Kind::Empty;
+                Some(Err(error))
+            }
         };
         if this.tail.is_armed() {
             let end = match &frame {
@@ -357,33 +361,10 @@ impl<G: OnEnd> OnEnd for Both<G> {
 struct Tail {
     lease: Option<Lease>,
     guard: Option<Box<dyn OnEnd>>,
-    deadline: Option<Pin<Box<Timer>>>,
-}
-
-pin_project! {
-    struct Timer {
-        deadline: Deadline,
-        // Made when the body is first waited for: most never are.
-        #[pin]
-        sleep: Option<Sleep>,
-    }
+    limits: TimeLimits,
 }
 
 impl Tail {
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        let Some(timer) = &mut self.deadline else {
-            return Poll::Pending;
-        };
-        let mut timer = timer.as_mut().project();
-        if timer.sleep.is_none() {
-            timer.sleep.set(Some(sleep_until(timer.deadline.at.into())));
-        }
-        if let Some(sleep) = timer.sleep.as_pin_mut() {
-            ready!(sleep.poll(cx));
-        }
-        Poll::Ready(expired(Some(timer.deadline.kind), timer.deadline.after).into())
-    }
-
     const fn is_armed(&self) -> bool {
         self.lease.is_some() || self.guard.is_some()
     }

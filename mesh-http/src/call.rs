@@ -43,6 +43,8 @@ pub struct Call {
     pub(crate) deadline: Option<Deadline>,
     /// When this attempt's response head must be there.
     pub(crate) attempt_deadline: Option<Instant>,
+    /// How long it may go without a byte either way.
+    pub(crate) idle: Option<Duration>,
     /// Attempts begun.
     pub(crate) attempts: u32,
     /// Endpoints tried, when retries must avoid them.
@@ -54,19 +56,22 @@ pub struct Call {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
-    /// Counted from the call.
-    pub(crate) after: Duration,
     pub(crate) kind: DeadlineKind,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DeadlineKind {
     /// `RouteAction.timeout`.
+    #[default]
     Route,
     /// `RouteAction.max_stream_duration`.
     MaxStreamDuration,
     /// The inbound request's.
     Inherited,
+    /// `RetryPolicy.per_try_timeout`.
+    PerTry,
+    /// `RouteAction.idle_timeout`, or the client's default.
+    Idle,
 }
 
 impl DeadlineKind {
@@ -75,6 +80,8 @@ impl DeadlineKind {
             Self::Route => "the route's timeout",
             Self::MaxStreamDuration => "the route's maximum stream duration",
             Self::Inherited => "the deadline inherited from the inbound request",
+            Self::PerTry => "the per-try timeout",
+            Self::Idle => "the stream's idle timeout",
         }
     }
 }
@@ -88,6 +95,7 @@ impl Call {
             started: now(),
             deadline: None,
             attempt_deadline: None,
+            idle: None,
             attempts: 0,
             tried: None,
             env,
@@ -102,11 +110,7 @@ impl Call {
     /// Lowers the deadline to `at`.
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
         if self.deadline.is_none_or(|d| at < d.at) {
-            self.deadline = Some(Deadline {
-                at,
-                after: at.saturating_duration_since(self.started),
-                kind,
-            });
+            self.deadline = Some(Deadline { at, kind });
         }
     }
 }
@@ -207,6 +211,8 @@ pub(crate) type Env = Arc<Arc<Environment>>;
 pub(crate) struct Environment {
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) random: Arc<dyn Random>,
+    /// Where the route says nothing.
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 impl Default for Environment {
@@ -214,6 +220,7 @@ impl Default for Environment {
         Self {
             recorder: Arc::new(NoRecorder),
             random: Arc::new(ThreadRandom),
+            idle_timeout: None,
         }
     }
 }

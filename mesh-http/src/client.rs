@@ -4,6 +4,7 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -71,13 +72,27 @@ impl Client {
     pub fn builder(mesh: &Mesh) -> ClientBuilder {
         ClientBuilder {
             mesh: mesh.clone(),
-            environment: Environment::default(),
+            environment: Environment {
+                idle_timeout: Some(ClientBuilder::IDLE_TIMEOUT),
+                ..Environment::default()
+            },
             replay_limit: RetryLayer::REPLAY_LIMIT,
         }
     }
 }
 
 impl ClientBuilder {
+    /// How long a request may go without a byte either way, by default: Envoy's
+    /// `stream_idle_timeout`.
+    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+    /// How long a request may go without a byte either way, where its route says nothing:
+    /// [`IDLE_TIMEOUT`](Self::IDLE_TIMEOUT) by default, so that no call waits for ever.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.environment.idle_timeout = Some(limit);
+        self
+    }
+
     /// Where telemetry goes; nowhere by default.
     pub fn recorder(mut self, recorder: impl Recorder + 'static) -> Self {
         self.environment.recorder = Arc::new(recorder);

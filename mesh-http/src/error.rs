@@ -134,6 +134,12 @@ impl Error {
     }
 
     #[must_use]
+    pub(crate) fn with_failure(mut self, failure: Failure) -> Self {
+        self.0.failure = Some(failure);
+        self
+    }
+
+    #[must_use]
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self

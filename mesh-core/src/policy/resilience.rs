@@ -9,7 +9,8 @@ use super::{HeaderMatcher, Name, Percent, Regex};
 pub struct Timeouts {
     /// `RouteAction.timeout`: the whole exchange with all its retries. A configured 0 is `None`.
     pub timeout: Option<Duration>,
-    /// `RouteAction.idle_timeout`: no bytes either way.
+    /// `RouteAction.idle_timeout`: no bytes either way. 0 switches it off; `None` leaves the
+    /// client's default.
     pub idle_timeout: Option<Duration>,
     /// `RouteAction.max_stream_duration`: the whole stream, body included. When present,
     /// `timeout` does not apply.

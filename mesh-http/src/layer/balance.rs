@@ -101,6 +101,15 @@ impl<S: Step> Step for Balance<S> {
         }
         call.endpoint = Some(endpoint);
         call.attempts += 1;
+        if destination
+            .target()
+            .is_some_and(|t| t.virtual_host().include_request_attempt_count)
+        {
+            let count = HeaderValue::from(call.attempts);
+            call.request
+                .headers_mut()
+                .insert("x-envoy-attempt-count", count);
+        }
         let mut response = self.inner.call(call).await?;
         Guard::add(response.body_mut(), |guard| {
             guard.in_flight = Some((pick, permit));

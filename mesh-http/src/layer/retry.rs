@@ -116,11 +116,6 @@ impl<S: Step> Retry<S> {
         if policy.previous_hosts {
             call.tried = Some(Vec::new());
         }
-        let counts = call
-            .destination
-            .as_ref()
-            .and_then(|d| d.target())
-            .is_some_and(|t| t.virtual_host().include_request_attempt_count);
         let (template, body) = call.take_request().into_parts();
         let replay = body.into_replay(self.replay_limit);
         loop {
@@ -129,11 +124,6 @@ impl<S: Step> Retry<S> {
                 Some(body) => Request::from_parts(template.clone(), body),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
             };
-            if counts {
-                call.request
-                    .headers_mut()
-                    .insert("x-envoy-attempt-count", state.attempt().into());
-            }
             call.attempt_deadline = policy
                 .per_try_timeout
                 .and_then(|limit| now().checked_add(limit));
@@ -251,7 +241,7 @@ async fn pause(call: &mut Call, back_off: std::time::Duration) -> Result<(), Err
     match (call.deadline, until) {
         (Some(deadline), until) if until.is_none_or(|u| u >= deadline.at) => {
             tokio::time::sleep_until(deadline.at.into()).await;
-            let error = expired(Some(deadline.kind), deadline.after);
+            let error = expired(deadline.kind);
             Err(match &call.destination {
                 Some(destination) => error.with_cluster(destination.cluster().name().clone()),
                 None => error,

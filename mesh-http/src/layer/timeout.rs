@@ -2,19 +2,34 @@
 //!
 //! Two layers, because one limit covers every try and the other each of them: [`Timeout`] sets the
 //! deadline of the whole exchange, and holds the response's body to it; [`AttemptTimeout`], below
-//! the retries, is where time runs out: one timer per attempt, for the earlier of the two.
+//! the retries, is where time runs out: one timer per attempt, for whichever limit comes first.
 //!
 //! Envoy starts the route's timer once the whole request was received; here it starts with the call.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
-use http::{Response, StatusCode};
-use mesh_core::{Failure, Flag};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use mesh_core::{Failure, Flag, is_grpc};
+use tokio::time::sleep_until;
 
 use crate::{
-    Body, Error,
-    call::{Call, DeadlineKind, Step, now},
+    Body, BoxError, Error,
+    call::{Call, Deadline, DeadlineKind, Step, now},
+    server::format_grpc_timeout,
 };
+
+const EXPECTED_RQ_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Limits the whole exchange: every try, and the response's body.
 #[derive(Clone, Copy, Debug)]
@@ -50,31 +65,43 @@ super::step_layer!(TimeoutLayer => Timeout over AttemptTimeout(AttemptTimeoutLay
 
 impl<S: Step> Step for Timeout<S> {
     async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let (limit, kind) = match (
-            self.fixed,
-            call.destination.as_ref().and_then(|d| d.action()),
-        ) {
+        let timeouts = call
+            .destination
+            .as_ref()
+            .and_then(|d| d.action())
+            .map(|a| &a.timeouts);
+        let (limit, kind) = match (self.fixed, timeouts) {
             (Some(fixed), _) => (Some(fixed), DeadlineKind::Route),
             // Envoy: a `max_stream_duration` switches `timeout` off.
-            (None, Some(action)) => match action.timeouts.max_stream_duration {
+            (None, Some(timeouts)) => match timeouts.max_stream_duration {
                 Some(max) => (Some(max), DeadlineKind::MaxStreamDuration),
-                None => (action.timeouts.timeout, DeadlineKind::Route),
+                None => (timeouts.timeout, DeadlineKind::Route),
             },
             (None, None) => (None, DeadlineKind::Route),
         };
+        let idle = timeouts
+            .and_then(|t| t.idle_timeout)
+            .or(call.env.idle_timeout)
+            .filter(|idle| !idle.is_zero());
         if let Some(at) = limit.and_then(|l| call.started.checked_add(l)) {
             call.limit(at, kind);
         }
+        call.idle = idle;
         let deadline = call.deadline;
         let mut response = self.inner.call(call).await?;
+        let limits = response.body_mut().limits_mut();
         if let Some(deadline) = deadline {
-            response.body_mut().set_deadline(deadline);
+            limits.set_deadline(deadline.at, deadline.kind);
+        }
+        if let Some(idle) = idle {
+            limits.set_idle(idle);
         }
         Ok(response)
     }
 }
 
-/// Ends an attempt whose response head is not there in time.
+/// Ends an attempt whose response head is not there in time, and tells the upstream how much time
+/// there is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttemptTimeoutLayer;
 
@@ -88,49 +115,204 @@ super::step_layer!(AttemptTimeoutLayer => AttemptTimeout, |_layer, inner| Attemp
 
 impl<S: Step> Step for AttemptTimeout<S> {
     async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let whole = call.deadline;
-        let attempt = call.attempt_deadline;
-        let (at, kind) = match (attempt, whole) {
-            (Some(attempt), Some(whole)) if attempt < whole.at => (attempt, None),
-            (_, Some(whole)) => (whole.at, Some(whole.kind)),
-            (Some(attempt), None) => (attempt, None),
-            (None, None) => return self.inner.call(call).await,
+        let deadline = match (call.attempt_deadline, call.deadline) {
+            (Some(at), whole) if whole.is_none_or(|w| at < w.at) => Some(Deadline {
+                at,
+                kind: DeadlineKind::PerTry,
+            }),
+            (_, whole) => whole,
         };
-        if at <= now() {
-            return Err(Self::expired(call, kind, at).with_sent(false));
+        if deadline.is_none() && call.idle.is_none() {
+            return self.inner.call(call).await;
         }
-        // The inner future is polled first, so a finished answer wins over the timer.
-        let result = tokio::time::timeout_at(at.into(), self.inner.call(call)).await;
-        result.unwrap_or_else(|_| Err(Self::expired(call, kind, at)))
+        let began = now();
+        if let Some(deadline) = deadline {
+            let left = deadline.at.saturating_duration_since(began);
+            if left.is_zero() {
+                return Err(in_cluster(call, expired(deadline.kind).with_sent(false)));
+            }
+            announce(call, left);
+        }
+        let mut watch = Watch::new(call, began, deadline);
+        let ended = {
+            let mut inner = pin!(self.inner.call(call));
+            let mut timer = pin!(sleep_until(watch.until.into()));
+            std::future::poll_fn(|cx| {
+                // The inner future first, so that a finished answer wins over the timer.
+                if let Poll::Ready(result) = inner.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(result));
+                }
+                while timer.as_mut().poll(cx).is_ready() {
+                    match watch.expired() {
+                        Some(kind) => return Poll::Ready(Err(kind)),
+                        None => timer.as_mut().reset(watch.until.into()),
+                    }
+                }
+                Poll::Pending
+            })
+            .await
+        };
+        ended.unwrap_or_else(|kind| Err(in_cluster(call, expired(kind))))
     }
 }
 
-impl<S> AttemptTimeout<S> {
-    #[cold]
-    fn expired(call: &Call, kind: Option<DeadlineKind>, at: Instant) -> Error {
-        let error = expired(kind, at.saturating_duration_since(call.started));
-        match &call.destination {
-            Some(destination) => error.with_cluster(destination.cluster().name().clone()),
-            None => error,
+/// Tells the upstream when the answer will be of no more use.
+fn announce(call: &mut Call, left: Duration) {
+    let grpc = is_grpc(call.request.headers());
+    let headers = call.request.headers_mut();
+    let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+    headers.insert(EXPECTED_RQ_TIMEOUT, HeaderValue::from(ms));
+    if grpc {
+        let asked = headers
+            .get(GRPC_TIMEOUT)
+            .and_then(|v| crate::server::parse_grpc_timeout(v.as_bytes()));
+        if asked.is_none_or(|asked| left < asked) {
+            headers.insert(GRPC_TIMEOUT, format_grpc_timeout(left));
         }
     }
 }
 
-/// The error for a limit that was reached; `None` is the per-try timeout.
-pub(crate) fn expired(kind: Option<DeadlineKind>, after: Duration) -> Error {
-    let what = kind.map_or("the per-try timeout", DeadlineKind::as_str);
-    let error = Error::upstream(
-        Failure::Timeout,
-        format!("upstream request timeout: no answer within {what} ({after:?} after the call)"),
+#[cold]
+fn in_cluster(call: &Call, error: Error) -> Error {
+    match &call.destination {
+        Some(destination) => error.with_cluster(destination.cluster().name().clone()),
+        None => error,
+    }
+}
+
+/// The limits of one attempt.
+struct Watch {
+    deadline: Option<Deadline>,
+    idle: Option<Duration>,
+    /// Of a request body that is still being made; a whole one is sent at once.
+    upload: Option<Arc<Activity>>,
+    /// The limit that comes first.
+    until: Instant,
+    kind: DeadlineKind,
+}
+
+impl Watch {
+    fn new(call: &mut Call, began: Instant, deadline: Option<Deadline>) -> Self {
+        let idle = call.idle;
+        let upload = (idle.is_some() && call.request.body().is_stream())
+            .then(|| Activity::track(call.request.body_mut(), began));
+        let mut watch = Self {
+            deadline,
+            idle,
+            upload,
+            until: began,
+            kind: DeadlineKind::Idle,
+        };
+        watch.set(began);
+        watch
+    }
+
+    /// The limit that comes first, if nothing has moved since `last`.
+    fn set(&mut self, last: Instant) {
+        let deadline = self.deadline.map(|d| (d.at, d.kind));
+        let idle = self
+            .idle
+            .and_then(|idle| last.checked_add(idle))
+            .map(|at| (at, DeadlineKind::Idle));
+        let first = deadline.into_iter().chain(idle).min_by_key(|(at, _)| *at);
+        (self.until, self.kind) = first.unwrap_or((last, DeadlineKind::Idle));
+    }
+
+    /// Which limit was reached; `None` when the upload has moved in the meantime, and the limit
+    /// with it.
+    fn expired(&mut self) -> Option<DeadlineKind> {
+        let reached = self.until;
+        if let (DeadlineKind::Idle, Some(upload)) = (self.kind, &self.upload) {
+            let last = upload.last();
+            self.set(last);
+        }
+        (self.until <= reached).then_some(self.kind)
+    }
+}
+
+/// When a request body last gave a frame.
+#[derive(Debug)]
+struct Activity {
+    began: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Activity {
+    /// Watches `body` from now on.
+    fn track(body: &mut Body, began: Instant) -> Arc<Self> {
+        let activity = Arc::new(Self {
+            began,
+            last_ms: AtomicU64::new(0),
+        });
+        let inner = std::mem::take(body);
+        *body = Body::new(Tracked {
+            inner,
+            activity: activity.clone(),
+        });
+        activity
+    }
+
+    fn last(&self) -> Instant {
+        let ms = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
+        self.began.checked_add(ms).unwrap_or(self.began)
+    }
+}
+
+struct Tracked {
+    inner: Body,
+    activity: Arc<Activity>,
+}
+
+impl http_body::Body for Tracked {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = Pin::new(&mut self.inner).poll_frame(cx);
+        if frame.is_ready() {
+            let ms = now()
+                .saturating_duration_since(self.activity.began)
+                .as_millis();
+            let ms = u64::try_from(ms).unwrap_or(u64::MAX);
+            self.activity.last_ms.store(ms, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The error for a limit that was reached.
+pub(crate) fn expired(kind: DeadlineKind) -> Error {
+    let message = format!(
+        "upstream request timeout: no answer within {}",
+        kind.as_str()
     );
     match kind {
-        Some(DeadlineKind::MaxStreamDuration) => Error::new(
+        DeadlineKind::MaxStreamDuration => Error::new(
             Flag::UpstreamMaxStreamDuration,
             StatusCode::GATEWAY_TIMEOUT,
-            error.to_string(),
+            message,
         )
-        .with_body("upstream max stream duration reached"),
-        _ => error,
+        .with_body("upstream max stream duration reached")
+        .with_failure(Failure::Timeout),
+        DeadlineKind::Idle => Error::new(
+            Flag::StreamIdleTimeout,
+            StatusCode::GATEWAY_TIMEOUT,
+            message,
+        )
+        .with_body("stream timeout")
+        .with_failure(Failure::Timeout),
+        _ => Error::upstream(Failure::Timeout, message),
     }
     .with_sent(true)
 }

@@ -100,12 +100,14 @@ async fn a_body_is_replayed_up_to_the_limit() {
     );
     let client = endpoints.client_with(&mesh, |b| b.replay_limit(8));
     let stream = |text: &'static str| {
-        use http_body_util::StreamBody;
         let frames = text
             .as_bytes()
             .chunks(3)
             .map(|c| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::from_static(c))));
-        Body::new(StreamBody::new(tokio_stream(frames.collect())))
+        let frames: Vec<_> = frames.collect();
+        Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(
+            frames,
+        )))
     };
     let response = client
         .post("http://svc/")
@@ -129,20 +131,6 @@ async fn a_body_is_replayed_up_to_the_limit() {
         "too long to keep: the answer passes"
     );
     assert_eq!(endpoints.called().len(), 3);
-}
-
-fn tokio_stream<T: Unpin>(items: Vec<T>) -> impl futures_core::Stream<Item = T> {
-    struct Items<T>(std::vec::IntoIter<T>);
-    impl<T: Unpin> futures_core::Stream for Items<T> {
-        type Item = T;
-        fn poll_next(
-            mut self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<T>> {
-            std::task::Poll::Ready(self.0.next())
-        }
-    }
-    Items(items.into_iter())
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,6 +208,71 @@ async fn a_body_that_stalls_fails_at_the_deadline() {
         mesh.load().cluster("c").unwrap().endpoints()[0].in_flight,
         0
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_waits_for_ever_even_without_a_timeout() {
+    let endpoints = Endpoints::default();
+    let mesh = mesh(route(|a| a), one());
+    let client = endpoints.client(&mesh);
+
+    // No head.
+    endpoints.act(1, [Act::Stall]);
+    let started = Instant::now();
+    let error = client.get("http://svc/").send().await.unwrap_err();
+    assert_eq!(
+        (error.flag(), error.status()),
+        (Flag::StreamIdleTimeout, StatusCode::GATEWAY_TIMEOUT)
+    );
+    assert_eq!(started.elapsed(), Duration::from_secs(300));
+
+    // No end of the body.
+    endpoints.act(1, [Act::HalfBody]);
+    let started = Instant::now();
+    let response = client.get("http://svc/").send().await.unwrap();
+    let error = response.into_body().bytes().await.unwrap_err();
+    assert_eq!(error.flag(), Flag::StreamIdleTimeout);
+    assert_eq!(started.elapsed(), Duration::from_secs(300));
+
+    // An upload that goes on is not idle: five frames, 200 s apart, then a stall.
+    let frames = futures_util::stream::unfold(0, |n| async move {
+        (n < 5).then_some(())?;
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        let frame = http_body::Frame::data(bytes::Bytes::from_static(b"x"));
+        Some((Ok::<_, std::io::Error>(frame), n + 1))
+    });
+    endpoints.act(1, [Act::Stall]);
+    let started = Instant::now();
+    let body = Body::new(http_body_util::StreamBody::new(frames));
+    let error = client
+        .post("http://svc/")
+        .body(body)
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error.flag(), Flag::StreamIdleTimeout);
+    // The stream's end is a frame's worth of progress too.
+    assert_eq!(started.elapsed(), Duration::from_secs(5 * 200 + 300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_upstream_hears_how_much_time_is_left() {
+    let endpoints = Endpoints::default();
+    let timeouts = Timeouts::total(Duration::from_millis(1500));
+    let mesh = mesh(route(|a| a.with_timeouts(timeouts)), one());
+    let client = endpoints.client(&mesh);
+    client.get("http://svc/").send().await.unwrap();
+    client
+        .post("http://svc/")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "9S")
+        .send()
+        .await
+        .unwrap();
+    let sent = endpoints.requests();
+    assert_eq!(sent[0].headers()["x-envoy-expected-rq-timeout-ms"], "1500");
+    assert!(!sent[0].headers().contains_key("grpc-timeout"));
+    assert_eq!(sent[1].headers()["grpc-timeout"], "1500000u");
 }
 
 #[tokio::test(start_paused = true)]
