@@ -95,7 +95,7 @@ pub(crate) type Line = Vec<Span>;
 /// Lays the screen out: at most `height` lines of at most `width` characters.
 pub(crate) fn draw(view: &View, width: u16, height: u16) -> Vec<Line> {
     let (width, height) = (usize::from(width), usize::from(height));
-    let mut lines = header(view);
+    let mut lines = header(view, width);
     lines.extend(view.bars.iter().map(|bar| share(bar, width)));
     lines.push(Line::new());
     lines.push(numbers(&view.numbers));
@@ -121,19 +121,8 @@ pub(crate) fn draw(view: &View, width: u16, height: u16) -> Vec<Line> {
     lines.into_iter().map(|line| fit(line, width)).collect()
 }
 
-fn header(view: &View) -> Vec<Line> {
-    let config = match &view.error {
-        None => vec![
-            span("config ", Tone::Dim),
-            span(format!("#{} loaded", view.version), Tone::Good),
-        ],
-        Some(error) => vec![
-            span("config ", Tone::Dim),
-            span(format!("#{} kept: ", view.version), Tone::Warn),
-            span(error.lines().next().unwrap_or_default(), Tone::Bad),
-        ],
-    };
-    vec![
+fn header(view: &View, width: usize) -> Vec<Line> {
+    let mut lines = vec![
         vec![
             span("mesh canary", Tone::Bold),
             span(
@@ -142,9 +131,21 @@ fn header(view: &View) -> Vec<Line> {
             ),
         ],
         vec![span("edit   ", Tone::Dim), span(&view.edit, Tone::Plain)],
-        config,
-        Line::new(),
-    ]
+    ];
+    match &view.error {
+        None => {
+            let loaded = format!("#{} loaded", view.version);
+            lines.push(vec![span("config ", Tone::Dim), span(loaded, Tone::Good)]);
+        }
+        Some(error) => {
+            let first = error.lines().next().unwrap_or_default();
+            let text = format!("config #{} kept: {first}", view.version);
+            let parts = wrap(&text, width).into_iter().take(2);
+            lines.extend(parts.map(|part| vec![span(part, Tone::Bad)]));
+        }
+    }
+    lines.resize(4, Line::new());
+    lines
 }
 
 /// `v1 ███████████████████▋ │      89.6 % of 90.0 %`
@@ -407,12 +408,12 @@ mod tests {
     #[test]
     fn a_broken_edit_shows_the_first_problem_and_the_version_in_force() {
         let mut view = view();
-        view.error = Some("reviews.yaml:20: spec.http[1].rout: unknown field\nmore".into());
-        let line = &text(&view, 80, 24)[2];
-        assert_eq!(
-            line,
-            "config #3 kept: reviews.yaml:20: spec.http[1].rout: unknown field"
-        );
+        let problem = "reviews.yaml:20: spec.http[1].rout: unknown field; did you mean `route`?";
+        view.error = Some(format!("{problem}\nanother"));
+        let lines = text(&view, 80, 24);
+        let shown = lines[2].clone() + lines[3].trim_start();
+        assert_eq!(shown, format!("config #3 kept: {problem}"));
+        assert!(lines[4].starts_with("v1"), "nothing moved: {}", lines[4]);
     }
 
     #[test]
