@@ -34,6 +34,7 @@ fn every_test_it_names_exists() {
 }
 
 /// Appends every Rust file below `folder`.
+#[cfg(test)]
 fn read(folder: &Path, sources: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
