@@ -150,7 +150,7 @@ impl fmt::Display for Explanation {
             }
             LbPolicy::Random => "random".to_owned(),
         };
-        write!(f, "cluster `{}` ({}), {lb}", cluster.name, found.origin)?;
+        write!(f, "  configured at {}: {lb}", found.origin)?;
         match &found.outlier_detection {
             Some(outlier) => write!(f, ", outlier detection ({})", outlier.origin)?,
             None => write!(f, ", no outlier detection")?,

@@ -54,9 +54,8 @@ async fn within_the_body_the_connection_is_closed() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let told = ends.clone();
     let response = within(request).await.unwrap().unwrap();
-    let mut body = response
-        .into_body()
-        .on_end(move |end| told.lock().unwrap().push(end));
+    let mut body = response.into_body();
+    body.on_end(move |end| told.lock().unwrap().push(end));
     within(body.frame()).await.unwrap().unwrap();
     drop(body);
     assert_eq!(*ends.lock().unwrap(), [BodyEnd::Dropped]);

@@ -113,9 +113,8 @@ async fn a_body_that_breaks_off_is_an_error_and_ends_the_connection() {
         let ends = Arc::new(Mutex::new(Vec::new()));
         let told = ends.clone();
         let response = within(request).await.unwrap().unwrap();
-        let mut body = response
-            .into_body()
-            .on_end(move |end| told.lock().unwrap().push(end));
+        let mut body = response.into_body();
+        body.on_end(move |end| told.lock().unwrap().push(end));
         let half = within(body.frame()).await.unwrap().unwrap();
         assert_eq!(half.into_data().unwrap(), "half");
         if reset {

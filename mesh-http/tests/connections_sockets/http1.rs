@@ -113,9 +113,8 @@ async fn chunked_bodies_and_trailers_pass() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let told = ends.clone();
     let response = within(request).await.unwrap().unwrap();
-    let body = response
-        .into_body()
-        .on_end(move |end| told.lock().unwrap().push(end));
+    let mut body = response.into_body();
+    body.on_end(move |end| told.lock().unwrap().push(end));
     let body = within(body.collect()).await.unwrap();
     assert_eq!(body.trailers().unwrap()["grpc-status"], "5");
     assert_eq!(body.to_bytes(), "abcde");

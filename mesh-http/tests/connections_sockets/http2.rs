@@ -145,9 +145,8 @@ async fn trailers_tell_the_grpc_status() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let told = ends.clone();
     let response = within(request).await.unwrap().unwrap();
-    let body = response
-        .into_body()
-        .on_end(move |end| told.lock().unwrap().push(end));
+    let mut body = response.into_body();
+    body.on_end(move |end| told.lock().unwrap().push(end));
     within(body.collect()).await.unwrap();
     let complete = BodyEnd::Complete {
         grpc_status: Some(14),

@@ -59,7 +59,7 @@ pub(crate) fn run(
     tokio::spawn(terminated(stop.clone()));
 
     let mut screen = Screen::default();
-    screen.view.edit = shorten(&config.join("reviews.yaml"));
+    screen.view.edit = config.join("reviews.yaml").display().to_string();
     screen.view.kill = Health::Refuses;
     let mut terminal = Terminal::take()?;
     while !stop.load(Ordering::Relaxed) && !terminal.is_lost() {
@@ -184,15 +184,6 @@ fn generate(demo: &Demo, rate: u32) -> JoinHandle<()> {
             });
         }
     })
-}
-
-/// The path from here, when it is below here.
-fn shorten(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here)
-        .unwrap_or(path)
-        .display()
-        .to_string()
 }
 
 /// Sets `stop` when the process is told to end, so that the terminal is given back.
