@@ -80,6 +80,20 @@ fn explain_names_the_line_behind_every_step() {
 }
 
 #[test]
+fn the_guide_shows_what_explain_prints() {
+    let guide = include_str!("../../docs/guide.md");
+    let output = Command::new(env!("CARGO_BIN_EXE_mesh"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args(["explain", "--config", "examples/canary/mesh", "--seed", "3"])
+        .args(["--service", "reviews:9080=10.0.0.1:9080,version=v1"])
+        .args(["GET", "http://reviews:9080/reviews/1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(guide.contains(&text), "docs/guide.md does not show\n{text}");
+}
+
+#[test]
 fn a_seed_repeats_the_roll_and_seeds_reach_both_subsets() {
     let cluster = |seed: u64| {
         let seed = seed.to_string();

@@ -193,12 +193,12 @@ fn numbers(numbers: &Numbers) -> Line {
         ),
         None => span("-", Tone::Dim),
     };
-    let ms = |d: Duration| format!("{:.1} ms  ", d.as_secs_f64() * 1000.0);
+    let ms = |d: Duration| match d.as_secs_f64() * 1000.0 {
+        short @ ..100.0 => format!("{short:.1} ms  "),
+        long => format!("{long:.0} ms  "),
+    };
     vec![
-        span(
-            format!("{:.0} requests/s  success ", numbers.rate),
-            Tone::Plain,
-        ),
+        span(format!("{:.0} req/s  success ", numbers.rate), Tone::Plain),
         success,
         span("  p50 ", Tone::Plain),
         span(ms(numbers.p50), Tone::Plain),

@@ -74,6 +74,20 @@ fn a_bar_is_as_long_as_its_share_and_marks_the_configured_one() {
 }
 
 #[test]
+fn large_numbers_still_fit() {
+    let mut view = view();
+    view.numbers.success = Some(0.3617);
+    view.numbers.p50 = Duration::from_millis(125);
+    view.numbers.p99 = Duration::from_millis(1071);
+    (view.numbers.retries, view.numbers.ejections) = (3777, 12);
+    let line = &text(&view, 80, 24)[8];
+    assert!(
+        line.ends_with("p99 1071 ms  retries 3777  ejections 12"),
+        "{line}"
+    );
+}
+
+#[test]
 fn almost_all_is_not_all() {
     let of = |success| {
         let numbers = Numbers {
