@@ -33,7 +33,7 @@ pub use self::{
     gate::{Gate, Limits, Permit},
 };
 use self::{
-    http1::{Http1, MethodKind},
+    http1::Http1,
     http2::Http2,
     pool::{Pool, Protocol, WaitError},
 };
@@ -118,7 +118,6 @@ impl ConnectionSet {
         limits: Limits<'_>,
     ) -> Result<Response<Body>, SendError> {
         let version = request.version();
-        let method = MethodKind::from(request.method());
         let mut resends = 0;
         let mut failed = loop {
             let mut lease = match self.http1.take() {
@@ -133,7 +132,9 @@ impl ConnectionSet {
                 break SendError::unsent(SendErrorKind::Request, error, request);
             }
             match lease.send(request).await {
-                Ok(response) => return Ok(lease.respond(response, &method)),
+                Ok(response) => {
+                    return Ok(response.map(|body| Body::leased(body, Lease::Http1(lease))));
+                }
                 Err(error) => match unwritten(error, &mut resends) {
                     Ok(unwritten) => request = unwritten,
                     Err(error) => break error,
@@ -237,11 +238,19 @@ pub(crate) enum Lease {
 }
 
 impl Lease {
-    /// The response was read to its end. A lease dropped without this closes an HTTP/1.1 connection
-    /// and resets an HTTP/2 stream.
+    /// The response was read to its end.
     pub(crate) fn finish(self) {
         match self {
             Self::Http1(connection) => connection.finish(),
+            Self::Http2(stream) => drop(stream),
+        }
+    }
+
+    /// The response was dropped or broke off: closes an HTTP/1.1 connection on which more of it would
+    /// come.
+    pub(crate) fn abandon(self) {
+        match self {
+            Self::Http1(connection) => connection.abandon(),
             Self::Http2(stream) => drop(stream),
         }
     }
