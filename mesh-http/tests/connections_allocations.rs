@@ -122,6 +122,6 @@ fn futures_and_bodies_stay_small() {
     let sending = set.send(Request::new(Body::empty()), Limits::default());
     println!("send: {} bytes", std::mem::size_of_val(&sending));
     println!("Body: {} bytes", std::mem::size_of::<Body>());
-    assert!(std::mem::size_of_val(&sending) <= 2048);
+    assert!(std::mem::size_of_val(&sending) <= 1024);
     assert!(std::mem::size_of::<Body>() <= 80);
 }

@@ -19,7 +19,13 @@ mod pool;
 mod request;
 mod seat;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Request, Response, Version};
 use hyper::client::conn::TrySendError;
@@ -27,6 +33,7 @@ use mesh_core::{
     Failure,
     policy::{Address, Cluster, ConnectionPool, HttpProtocol},
 };
+use pin_project_lite::pin_project;
 
 pub use self::{
     error::{ConnectError, SendError, SendErrorKind},
@@ -95,20 +102,24 @@ impl ConnectionSet {
     ///
     /// # Errors
     /// When there is no response head.
-    pub async fn send(
-        &self,
+    pub fn send<'a>(
+        &'a self,
         request: Request<Body>,
-        limits: Limits<'_>,
-    ) -> Result<Response<Body>, SendError> {
+        limits: Limits<'a>,
+    ) -> impl Future<Output = Result<Response<Body>, SendError>> + Send + use<'a> {
         let http2 = match self.protocol {
             HttpProtocol::Http1 => false,
             HttpProtocol::Http2 => true,
             HttpProtocol::Downstream => request.version() == Version::HTTP_2,
         };
         if http2 {
-            self.send_http2(request, limits).await
+            Sending::Http2 {
+                sending: self.send_http2(request, limits),
+            }
         } else {
-            self.send_http1(request, limits).await
+            Sending::Http1 {
+                sending: self.send_http1(request, limits),
+            }
         }
     }
 
@@ -170,6 +181,26 @@ impl ConnectionSet {
                 }
                 Err(error) => request = unwritten(error, &mut resends)?,
             }
+        }
+    }
+}
+
+pin_project! {
+    /// Either future; an `async fn` over both would hold the request twice.
+    #[project = SendingProjected]
+    enum Sending<F1, F2> {
+        Http1 { #[pin] sending: F1 },
+        Http2 { #[pin] sending: F2 },
+    }
+}
+
+impl<F1: Future, F2: Future<Output = F1::Output>> Future for Sending<F1, F2> {
+    type Output = F1::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F1::Output> {
+        match self.project() {
+            SendingProjected::Http1 { sending } => sending.poll(cx),
+            SendingProjected::Http2 { sending } => sending.poll(cx),
         }
     }
 }
