@@ -22,17 +22,20 @@ use crate::{Body, Error};
 /// [`Tower`](crate::layer::Tower) turns a step into a `tower::Service`, and
 /// [`Inner`](crate::layer::Inner) a service into a step.
 pub trait Step: Send + Sync {
-    /// Handles `call`. The request is taken out of it by whoever sends it.
+    /// Handles `call`: whoever sends the request takes it out, and leaves the response in. Neither
+    /// is moved from step to step, for they are large.
     fn call<'a>(
         &'a self,
         call: &'a mut Call,
-    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send + 'a;
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'a;
 }
 
 /// The state of one request, filled in on its way down.
 pub struct Call {
     /// The request; empty once it was sent.
     pub request: Request<Body>,
+    /// The response, once there is one.
+    pub response: Option<Response<Body>>,
     /// Where it goes, once routed.
     pub(crate) destination: Option<Destination>,
     /// The endpoint of this attempt, once picked.
@@ -90,6 +93,7 @@ impl Call {
     pub(crate) fn new(request: Request<Body>, env: Env) -> Self {
         Self {
             request,
+            response: None,
             destination: None,
             endpoint: None,
             started: now(),

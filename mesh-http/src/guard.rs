@@ -9,7 +9,8 @@ use mesh_core::{
 };
 
 use crate::{
-    Body, BodyEnd, OnEnd,
+    BodyEnd, OnEnd,
+    call::Call,
     layer::{Attempt, Ending},
 };
 
@@ -23,8 +24,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Gives `body` a part of the guard.
-    pub(crate) fn add(body: &mut Body, put: impl FnOnce(&mut Self)) {
+    /// Gives the response's body a part of the guard.
+    pub(crate) fn add(call: &mut Call, put: impl FnOnce(&mut Self)) {
+        let Some(response) = &mut call.response else {
+            return;
+        };
+        let body = response.body_mut();
         if let Some(guard) = body.guard_mut::<Self>() {
             put(guard);
         } else {

@@ -179,7 +179,10 @@ where
         ResponseFuture(Box::pin(async move {
             let mut call = Call::new(request, env);
             Carried::restore(&mut call);
-            step.call(&mut call).await
+            step.call(&mut call).await?;
+            call.response
+                .take()
+                .ok_or_else(|| Error::invalid("the innermost step left no response"))
         }))
     }
 }
@@ -203,7 +206,7 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         // The clone that was polled ready is the one called.
         let mut service = self.0.clone();
         std::future::poll_fn(|cx| service.poll_ready(cx))
@@ -212,7 +215,10 @@ where
         Carried::store(call);
         let request = call.take_request();
         match service.call(request).await {
-            Ok(response) => Ok(response.map(Body::new)),
+            Ok(response) => {
+                call.response = Some(response.map(Body::new));
+                Ok(())
+            }
             Err(error) => Err(foreign(error.into(), true)),
         }
     }
