@@ -90,6 +90,7 @@ impl DeadlineKind {
 }
 
 impl Call {
+    #[inline]
     pub(crate) fn new(request: Request<Body>, env: Env) -> Self {
         Self {
             request,
@@ -107,11 +108,13 @@ impl Call {
     }
 
     /// Takes the request out, to be sent.
+    #[inline]
     pub(crate) fn take_request(&mut self) -> Request<Body> {
         std::mem::replace(&mut self.request, Request::new(Body::empty()))
     }
 
     /// Lowers the deadline to `at`.
+    #[inline]
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
         if self.deadline.is_none_or(|d| at < d.at) {
             self.deadline = Some(Deadline { at, kind });
@@ -151,14 +154,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    #[inline]
     pub(crate) fn virtual_host(&self) -> &VirtualHost {
         &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]
     }
 
+    #[inline]
     pub(crate) fn route(&self) -> &Route {
         &self.virtual_host().routes[self.route]
     }
 
+    #[inline]
     pub(crate) fn action(&self) -> Option<&ForwardAction> {
         match &self.route().action {
             RouteAction::Forward(action) => Some(action),
@@ -166,6 +172,7 @@ impl Target {
         }
     }
 
+    #[inline]
     pub(crate) fn weighted(&self) -> Option<&WeightedCluster> {
         use mesh_core::policy::ClusterSpecifier::Weighted;
         match (&self.action()?.cluster, self.weighted) {
@@ -176,6 +183,7 @@ impl Target {
 }
 
 impl Destination {
+    #[inline]
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
         match self {
             Self::Routed(target) => &target.snapshot.clusters()[target.cluster],
@@ -183,6 +191,7 @@ impl Destination {
         }
     }
 
+    #[inline]
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Routed(target) => Some(target),
@@ -190,11 +199,13 @@ impl Destination {
         }
     }
 
+    #[inline]
     pub(crate) fn action(&self) -> Option<&ForwardAction> {
         self.target()?.action()
     }
 
     /// The route's policy, else its virtual host's.
+    #[inline]
     pub(crate) fn retry_policy(&self) -> Option<&RetryPolicy> {
         let target = self.target()?;
         target
@@ -240,6 +251,7 @@ impl Random for ThreadRandom {
 }
 
 /// The clock of this crate: tokio's, so that paused tests move it.
+#[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

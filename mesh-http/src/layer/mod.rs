@@ -175,10 +175,9 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let step = Arc::clone(&self.step);
         let env = Arc::clone(&self.env);
-        let request = request.map(Body::new);
+        let mut call = Call::new(request.map(Body::new), env);
+        Carried::restore(&mut call);
         ResponseFuture(Box::pin(async move {
-            let mut call = Call::new(request, env);
-            Carried::restore(&mut call);
             step.call(&mut call).await?;
             call.response
                 .take()
