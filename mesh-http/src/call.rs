@@ -14,7 +14,7 @@ use mesh_core::{
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error};
+use crate::{Body, Error, guard::Guard};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -36,6 +36,8 @@ pub struct Call {
     pub request: Request<Body>,
     /// The response, once there is one.
     pub response: Option<Response<Body>>,
+    /// What the response's body will keep.
+    pub(crate) guard: Guard,
     /// Where it goes, once routed.
     pub(crate) destination: Option<Destination>,
     /// The endpoint of this attempt, once picked.
@@ -95,6 +97,7 @@ impl Call {
         Self {
             request,
             response: None,
+            guard: Guard::default(),
             destination: None,
             endpoint: None,
             started: now(),

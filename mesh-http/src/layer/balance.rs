@@ -13,7 +13,6 @@ use super::{Outlier, OutlierLayer};
 use crate::{
     Error,
     call::{Call, Destination, Step, now},
-    guard::Guard,
 };
 
 static NO_METADATA: Metadata = Metadata::EMPTY;
@@ -111,7 +110,7 @@ impl<S: Step> Step for Balance<S> {
                 .insert("x-envoy-attempt-count", count);
         }
         self.inner.call(call).await?;
-        Guard::add(call, |guard| guard.in_flight = Some((pick, permit)));
+        call.guard.in_flight = Some((pick, permit));
         Ok(())
     }
 }

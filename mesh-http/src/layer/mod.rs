@@ -179,9 +179,13 @@ where
         Carried::restore(&mut call);
         ResponseFuture(Box::pin(async move {
             step.call(&mut call).await?;
-            call.response
-                .take()
-                .ok_or_else(|| Error::invalid("the innermost step left no response"))
+            match call.response.take() {
+                Some(mut response) => {
+                    call.guard.attach(response.body_mut());
+                    Ok(response)
+                }
+                None => Err(Error::invalid("the innermost step left no response")),
+            }
         }))
     }
 }

@@ -12,7 +12,6 @@ use tracing::{Instrument, field};
 use crate::{
     BodyEnd, Context, Error,
     call::{Call, DeadlineKind, Destination, Env, Step, now},
-    guard::Guard,
 };
 
 /// Records each request from the call to the end of its response's body, in a `tracing` span of its
@@ -61,7 +60,7 @@ impl<S: Step> Step for Observe<S> {
                     ending.flag = response.extensions().get::<Flag>().copied();
                 }
                 ending.trace(&span);
-                Guard::add(call, |guard| guard.ending = Some(ending));
+                call.guard.ending = Some(ending);
                 Ok(())
             }
             Err(error) => {

@@ -8,7 +8,6 @@ use mesh_core::{Failure, Outcome, cluster::Endpoint, is_grpc, telemetry::Attempt
 use crate::{
     BodyEnd, Error,
     call::{Call, Destination, Env, Step, now},
-    guard::Guard,
 };
 
 /// Feeds outcomes to outlier detection and attempt telemetry.
@@ -73,7 +72,7 @@ impl<S: Step> Step for Outlier<S> {
         }
         if awaits_trailers || !response.body().is_end_stream() {
             let head = awaits_trailers.then_some(outcome);
-            Guard::add(call, |guard| guard.attempt = Some((attempt, head)));
+            call.guard.attempt = Some((attempt, head));
         }
         Ok(())
     }

@@ -126,6 +126,7 @@ impl<S: Step> Retry<S> {
             if let Some(response) = call.response.take() {
                 discard(response);
             }
+            call.guard.discard();
             tracing::debug!(attempt = state.attempt(), ?back_off, "retrying");
             pause(call, back_off).await?;
         }
