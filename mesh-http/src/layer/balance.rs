@@ -110,7 +110,7 @@ impl<S: Step> Step for Balance<S> {
                 .insert("x-envoy-attempt-count", count);
         }
         self.inner.call(call).await?;
-        call.guard.in_flight = Some((pick, permit));
+        call.in_flight = Some((pick, permit));
         Ok(())
     }
 }
