@@ -15,7 +15,7 @@ use mesh_conformance::{
 const BATCH: usize = 50;
 const REQUESTS: usize = 10;
 /// How many disagreements are made small and shown.
-const SHOWN: usize = 4;
+const SHOWN: usize = 6;
 
 fn number(name: &str, default: usize) -> usize {
     match env::var(name) {

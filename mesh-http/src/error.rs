@@ -218,24 +218,7 @@ impl Error {
     /// Envoy's local reply for this error; a gRPC request (`grpc`) gets HTTP 200 with the mapped
     /// `grpc-status`.
     pub fn into_response(self, grpc: bool) -> Response<Body> {
-        let mut response = if grpc {
-            let mut response = Response::new(Body::empty());
-            let headers = response.headers_mut();
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/grpc"),
-            );
-            headers.insert(
-                "grpc-status",
-                HeaderValue::from(u16::from(self.grpc_status())),
-            );
-            if let Ok(message) = HeaderValue::from_str(&percent_encode(&self.0.body)) {
-                headers.insert("grpc-message", message);
-            }
-            response
-        } else {
-            local_reply(self.0.status, self.0.body.clone().into_owned())
-        };
+        let mut response = local_reply(self.0.status, &self.0.body, grpc);
         if self.0.flag == Flag::UpstreamOverflow {
             response
                 .headers_mut()
@@ -246,17 +229,31 @@ impl Error {
     }
 }
 
-/// A reply of the mesh's own: `text/plain` when it has a body.
-pub(crate) fn local_reply(status: StatusCode, body: impl Into<bytes::Bytes>) -> Response<Body> {
-    let body = body.into();
-    let length = body.len();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    if length > 0 {
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+/// A reply of the mesh's own, as Envoy writes it: `text/plain` when it has a body; to a gRPC request
+/// (`grpc`) HTTP 200 with the status mapped, whatever it is, and the body as the message.
+pub(crate) fn local_reply(status: StatusCode, body: &str, grpc: bool) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    if grpc {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        let status = http_to_grpc(status.as_u16());
+        headers.insert("grpc-status", HeaderValue::from(u16::from(status)));
+        if !body.is_empty()
+            && let Ok(message) = HeaderValue::from_str(&percent_encode(body))
+        {
+            headers.insert("grpc-message", message);
+        }
+        return response;
     }
+    if !body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        *response.body_mut() = body.to_owned().into();
+    }
+    *response.status_mut() = status;
     response
 }
 

@@ -10,7 +10,8 @@ use crate::policy::{
 
 /// The header mutations that apply to one request, in order: weighted cluster, route, virtual host,
 /// route configuration, so that the least specific is applied last and wins. With
-/// `most_specific_header_mutations_wins` it is the other way round.
+/// `most_specific_header_mutations_wins` it is the other way round, but for the weighted cluster,
+/// which Envoy always applies first.
 #[derive(Clone, Copy, Debug)]
 pub struct MutationLevels<'a>([Option<&'a HeaderMutation>; 4]);
 
@@ -22,16 +23,16 @@ impl<'a> MutationLevels<'a> {
         route: &'a Route,
         weighted: Option<&'a WeightedCluster>,
     ) -> Self {
-        let mut levels = [
-            weighted.map(|cluster| &cluster.headers),
-            Some(&route.headers),
-            Some(&virtual_host.headers),
-            Some(&config.headers),
-        ];
+        let (mut first, mut last) = (&route.headers, &config.headers);
         if config.most_specific_header_mutations_wins {
-            levels.reverse();
+            std::mem::swap(&mut first, &mut last);
         }
-        Self(levels)
+        Self([
+            weighted.map(|cluster| &cluster.headers),
+            Some(first),
+            Some(&virtual_host.headers),
+            Some(last),
+        ])
     }
 
     /// Whether any level changes responses.

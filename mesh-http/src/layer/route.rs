@@ -8,7 +8,7 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 use mesh_core::{
-    Flag, Mesh, SnapshotRef,
+    Flag, Mesh, SnapshotRef, is_grpc,
     policy::{ClusterNotFoundCode, ForwardAction, HostRewrite, RouteAction},
     routing::{self, MutationLevels, RequestHead, Router},
 };
@@ -96,6 +96,7 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
         .route(host, &head, draw)
         .ok_or_else(|| no_route(router, host, &head))?;
     let route = &router.config().virtual_hosts[host].routes[index];
+    let grpc = || is_grpc(request.headers());
     let action = match &route.action {
         RouteAction::Forward(action) => action,
         RouteAction::Redirect(redirect) => {
@@ -103,10 +104,18 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
             let status = redirect
                 .response_code
                 .unwrap_or(StatusCode::MOVED_PERMANENTLY);
-            return reply_with(status, Some(location), "", router, host, index);
+            return reply_with(status, Some(location), "", grpc(), router, host, index);
         }
         RouteAction::DirectResponse(direct) => {
-            return reply_with(direct.status, None, &direct.body, router, host, index);
+            return reply_with(
+                direct.status,
+                None,
+                &direct.body,
+                grpc(),
+                router,
+                host,
+                index,
+            );
         }
         _ => {
             return Err(Error::no_route(format!(
@@ -224,11 +233,12 @@ fn reply_with(
     status: StatusCode,
     location: Option<String>,
     body: &str,
+    grpc: bool,
     router: &Router,
     host: usize,
     route: usize,
 ) -> Result<Found, Error> {
-    let mut response = local_reply(status, body.to_owned());
+    let mut response = local_reply(status, body, grpc);
     if let Some(location) = location {
         response
             .headers_mut()
@@ -314,5 +324,5 @@ async fn inject(fault: &mesh_core::policy::Fault, call: &mut Call) -> Option<Res
     }
     let error = Error::new(Flag::FaultInjected, abort.http_status, "fault filter abort")
         .with_body("fault filter abort");
-    Some(error.into_response(mesh_core::is_grpc(call.request.headers())))
+    Some(error.into_response(is_grpc(call.request.headers())))
 }

@@ -126,6 +126,20 @@ async fn redirects_and_direct_responses_are_answered_here() {
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain");
     assert_eq!(text(response).await, "short");
+
+    // Envoy's local replies to gRPC are HTTP 200 without a body, whatever they say.
+    let grpc = |path| {
+        let request = client.get(path);
+        request.header("content-type", "application/grpc").send()
+    };
+    let response = grpc("http://svc/").await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "2");
+    assert_eq!(response.headers()["grpc-message"], "short");
+    let response = grpc("http://svc/old").await.unwrap();
+    assert_eq!(response.headers()[header::LOCATION], "https://svc/old");
+    assert_eq!(response.headers()["grpc-status"], "2");
+    assert!(!response.headers().contains_key("grpc-message"));
     assert!(endpoints.called().is_empty());
 }
 
