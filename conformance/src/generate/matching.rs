@@ -83,7 +83,9 @@ impl Draws {
             3 => StringMatch::Regex(self.regex(VALUE_REGEXES)),
             _ => StringMatch::Exact(value.into()),
         });
-        matcher.ignore_case = self.one_in(3);
+        // Envoy rejects it for a regex, where it has no effect.
+        let regex = matches!(matcher.kind, StringMatch::Regex(_));
+        matcher.ignore_case = !regex && self.one_in(3);
         matcher
     }
 

@@ -37,22 +37,25 @@ impl<'a> MutationLevels<'a> {
 
     /// Whether any level changes responses.
     pub fn change_responses(&self) -> bool {
-        self.0
-            .into_iter()
-            .flatten()
+        self.iter()
             .any(|level| !level.response_add.is_empty() || !level.response_remove.is_empty())
+    }
+
+    /// What each level says, in the order in which they apply.
+    pub fn iter(&self) -> impl Iterator<Item = &'a HeaderMutation> + use<'a> {
+        self.0.into_iter().flatten()
     }
 
     /// Changes the headers of a request. Envoy does it before it rewrites host and path.
     pub fn mutate_request(&self, headers: &mut HeaderMap) {
-        for level in self.0.into_iter().flatten() {
+        for level in self.iter() {
             mutate_request(headers, level);
         }
     }
 
     /// Changes the headers of a response, local replies included.
     pub fn mutate_response(&self, headers: &mut HeaderMap) {
-        for level in self.0.into_iter().flatten() {
+        for level in self.iter() {
             mutate_response(headers, level);
         }
     }

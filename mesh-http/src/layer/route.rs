@@ -19,6 +19,7 @@ use crate::{
     error::local_reply,
 };
 
+const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 
 /// Routes by the current snapshot of a [`Mesh`]; what it learns steers the layers below.
@@ -58,11 +59,15 @@ impl<S: Step> Step for Route<S> {
         prepare(&target, &mut call.request)?;
         let responds = levels(&target).change_responses().then(|| target.clone());
         call.destination = Some(Destination::Routed(target));
-        let mut response = self.inner.call(call).await?;
-        if let Some(target) = responds {
-            levels(&target).mutate_response(response.headers_mut());
+        let result = self.inner.call(call).await;
+        match (result, responds) {
+            (Ok(mut response), Some(target)) => {
+                levels(&target).mutate_response(response.headers_mut());
+                Ok(response)
+            }
+            (Err(error), Some(target)) => Err(error.with_reply_headers(levels(&target))),
+            (result, None) => result,
         }
-        Ok(response)
     }
 }
 
@@ -81,12 +86,12 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
             snapshot.outbound_ports()
         ))
     })?;
+    let grpc = || is_grpc(request.headers());
     let host = router
         .virtual_host(head.authority)
         .ok_or_else(|| no_virtual_host(router, &head))?;
     if let Some(location) = routing::tls_redirect(&router.config().virtual_hosts[host], &head) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        let mut response = local_reply(StatusCode::MOVED_PERMANENTLY, "", grpc());
         response
             .headers_mut()
             .insert(header::LOCATION, location_value(location)?);
@@ -96,7 +101,6 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
         .route(host, &head, draw)
         .ok_or_else(|| no_route(router, host, &head))?;
     let route = &router.config().virtual_hosts[host].routes[index];
-    let grpc = || is_grpc(request.headers());
     let action = match &route.action {
         RouteAction::Forward(action) => action,
         RouteAction::Redirect(redirect) => {
@@ -126,15 +130,17 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
     };
     let choice = routing::choose_cluster(action, &head, draw);
     let name = choice.as_ref().map_or("", |c| c.name);
+    let weighted = choice.and_then(|c| c.weighted);
     let Some(cluster) = snapshot.cluster_position(name) else {
-        return Err(no_cluster(action, name, &route.origin));
+        let (config, weighted) = (router.config(), weighted.map(|(_, entry)| entry));
+        let levels = MutationLevels::new(config, &config.virtual_hosts[host], route, weighted);
+        return Err(no_cluster(action, name, &route.origin).with_reply_headers(levels));
     };
-    let weighted = choice.and_then(|c| c.weighted).map(|(index, _)| index);
     Ok(Found::Forward(Target {
         router: router_index,
         host,
         route: index,
-        weighted,
+        weighted: weighted.map(|(index, _)| index),
         cluster,
         snapshot,
     }))
@@ -277,7 +283,7 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
         _ => None,
     };
     if let Some(host) = host {
-        request.headers_mut().insert(header::HOST, host);
+        rewrite_host(request, host);
     }
     let path = request
         .uri()
@@ -307,6 +313,15 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Writes `host` over the request's, which goes on in a header, as Envoy does.
+pub(crate) fn rewrite_host<B>(request: &mut Request<B>, host: HeaderValue) {
+    let old = request.headers_mut().insert(header::HOST, host);
+    let authority = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
+    if let Some(old) = old.or_else(authority) {
+        request.headers_mut().insert(X_ENVOY_ORIGINAL_HOST, old);
+    }
 }
 
 /// Envoy's fault filter: the delay, then the abort, each by a draw of its own.
