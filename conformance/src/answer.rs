@@ -68,17 +68,27 @@ fn upstream_headers(
     request: &Head,
     headers: Vec<(String, String)>,
 ) -> Vec<(String, String)> {
-    by_name(headers, |name| {
+    let headers = by_name(headers, |name| {
         name != CASE
             && (differences::request_header(side, name).is_none() || request.header(name).is_some())
-    })
+    });
+    let mut folded: Vec<(String, String)> = Vec::new();
+    for (name, value) in headers {
+        match folded.last_mut() {
+            Some((last, line)) if *last == name && differences::is_folded(&name) => {
+                *line += &format!(",{value}");
+            }
+            _ => folded.push((name, value)),
+        }
+    }
+    folded
 }
 
 fn by_name(
     mut headers: Vec<(String, String)>,
     keep: impl Fn(&str) -> bool,
 ) -> Vec<(String, String)> {
-    headers.retain(|(name, _)| keep(name));
+    headers.retain(|(name, _)| differences::framing(name).is_none() && keep(name));
     // Stable: lines of one name keep their order.
     headers.sort_by(|a, b| a.0.cmp(&b.0));
     headers

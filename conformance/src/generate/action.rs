@@ -114,9 +114,11 @@ impl Draws {
     fn redirect(&self) -> Redirect {
         let path = match self.below(5) {
             0 => Some(RedirectPath::Path(
-                self.pick(&["/to", "/to?q=1", "/"]).into(),
+                self.pick(&["/to", "/to?q=1", "/", "to"]).into(),
             )),
-            1 => Some(RedirectPath::Prefix(self.pick(&["/p", "/", ""]).into())),
+            1 => Some(RedirectPath::Prefix(
+                self.pick(&["/p", "/", "", "p"]).into(),
+            )),
             2 => {
                 let (pattern, substitution) = self.rewrite();
                 Some(RedirectPath::Regex {

@@ -9,7 +9,10 @@ use super::{
     action::{CLUSTER, DRAW},
     matching::HEADERS,
 };
-use crate::wire::{Head, Message};
+use crate::{
+    differences,
+    wire::{Head, Message},
+};
 
 /// A request aimed at one of the routes of `config`.
 pub fn request(draws: &Draws, config: &RouteConfiguration) -> Message {
@@ -84,6 +87,13 @@ pub fn request(draws: &Draws, config: &RouteConfiguration) -> Message {
             draws.pick(&["http", "https"]).to_owned(),
         ));
     }
+    // Several lines of these are one to Envoy and several to the mesh, also where they are matched.
+    let mut seen = Vec::new();
+    headers.retain(|(name, _)| {
+        let new = !differences::is_folded(name) || !seen.contains(name);
+        seen.push(name.clone());
+        new
+    });
     let method = draws.pick(&["GET", "GET", "GET", "GET", "POST", "PUT", "HEAD", "OPTIONS"]);
     let body = match method {
         "POST" | "PUT" => draws.pick(&["", "body", "a longer body"]).to_owned(),

@@ -273,12 +273,16 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     let Some(action) = target.action() else {
         return Ok(());
     };
-    let host = match (target.weighted(), &action.host_rewrite) {
-        (Some(entry), _) if entry.host_rewrite_literal.is_some() => {
-            entry.host_rewrite_literal.clone()
-        }
-        (_, Some(HostRewrite::Literal(value))) => Some(value.clone()),
-        (_, Some(HostRewrite::Header(name))) => request.headers().get(name).cloned(),
+    // Envoy's weighted clusters leave no trace of the old host.
+    if let Some(host) = target
+        .weighted()
+        .and_then(|w| w.host_rewrite_literal.as_ref())
+    {
+        request.headers_mut().insert(header::HOST, host.clone());
+    }
+    let host = match &action.host_rewrite {
+        Some(HostRewrite::Literal(value)) => Some(value.clone()),
+        Some(HostRewrite::Header(name)) => request.headers().get(name).cloned(),
         // `Auto` waits for the endpoint.
         _ => None,
     };
