@@ -164,6 +164,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Whether any level of its route configuration changes headers.
+    #[inline]
+    pub(crate) fn changes_headers(&self) -> bool {
+        self.snapshot.routers()[self.router].changes_headers()
+    }
+
     #[inline]
     pub(crate) fn virtual_host(&self) -> &VirtualHost {
         &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]

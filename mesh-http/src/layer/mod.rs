@@ -53,7 +53,10 @@ pub use self::{
     route::{Route, RouteLayer},
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
-pub(crate) use self::{route::head, timeout::expired};
+pub(crate) use self::{
+    route::{head, rewrite_host},
+    timeout::expired,
+};
 
 use crate::{
     Body, BoxError, Error,
