@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use mesh_core::{
     Failure,
     policy::{Http2KeepAlive, HttpProtocol},
@@ -240,15 +241,22 @@ async fn goaway_refuses_streams_above_its_last_and_lets_the_others_end() {
         let first = spawn_send(&set, get("/1"));
         let mut old = Frames::accept(&raw).await;
         let first_stream = old.read(HEADERS).await;
-        let second = spawn_send(&set, get("/2"));
+        // A body that is a stream is gone once it was begun; whole ones are still at hand.
+        let streamed = Request::post("http://svc/2")
+            .body(Body::new(StreamBody::new(futures_util::stream::pending::<
+                Result<Frame<Bytes>, std::io::Error>,
+            >())))
+            .unwrap();
+        let second = spawn_send(&set, streamed);
+        assert!(old.read(HEADERS).await > first_stream);
+        let third = spawn_send(&set, get("/3"));
         assert!(old.read(HEADERS).await > first_stream);
         old.go_away(first_stream, code).await;
         let error = within(second).await.unwrap().unwrap_err();
         assert_eq!(failure(&error), Failure::RefusedStream, "{error}");
         assert!(!error.sent);
 
-        // The next request takes a new connection while the old one ends in peace.
-        let third = spawn_send(&set, get("/3"));
+        // What was left out goes to a new connection at once, while the old one ends in peace.
         let mut new = Frames::accept(&raw).await;
         let stream = new.read(HEADERS).await;
         new.respond(stream).await;
