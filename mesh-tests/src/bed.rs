@@ -56,7 +56,12 @@ impl Bed {
         self.registrations.push(registration);
     }
 
-    /// As `a` with an address per endpoint, all of service `a` on port 80.
+    /// Takes out what was added.
+    pub fn leave(&mut self) {
+        self.registrations.clear();
+    }
+
+    /// A mesh whose service `a` has these endpoints on port 80.
     pub fn with(seed: u64, addresses: &[SocketAddr]) -> Self {
         let mut bed = Self::new(seed);
         for address in addresses {

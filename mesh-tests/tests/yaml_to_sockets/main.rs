@@ -1,3 +1,11 @@
 //! Every feature from real Istio YAML to real sockets, a module for each family.
 
+mod actions;
+mod balancing;
+mod discovery;
+mod matching;
+mod pool;
+mod reload;
+mod resilience;
 mod seeds;
+mod swap;
