@@ -12,7 +12,7 @@ use mesh_http::{Body, Client, Error};
 use mesh_xds::{FileSource, Registration, Registry};
 use tokio::time::{sleep, timeout};
 
-use crate::Dir;
+use crate::{Dir, Server};
 
 /// The longest that anything may take: a loaded machine's allowance, not an expectation.
 const BOUND: Duration = Duration::from_secs(20);
@@ -31,6 +31,7 @@ pub struct Bed {
     /// Endpoints inside the process.
     pub registry: Registry,
     registrations: Vec<Registration>,
+    servers: Vec<Server>,
 }
 
 impl Bed {
@@ -46,6 +47,7 @@ impl Bed {
             mesh,
             registry: Registry::new(),
             registrations: Vec::new(),
+            servers: Vec::new(),
         }
     }
 
@@ -54,6 +56,11 @@ impl Bed {
         let labels = [("version", version)].into_iter().collect();
         let registration = self.registry.register(host, port, address, labels);
         self.registrations.push(registration);
+    }
+
+    /// Lets a server that nobody asks about run on.
+    pub fn keep(&mut self, server: Server) {
+        self.servers.push(server);
     }
 
     /// Takes out what was added.

@@ -3,9 +3,12 @@
 mod actions;
 mod balancing;
 mod discovery;
+mod explain;
+mod hops;
 mod matching;
 mod pool;
 mod reload;
 mod resilience;
 mod seeds;
 mod swap;
+mod upgrade;

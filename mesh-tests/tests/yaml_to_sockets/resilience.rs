@@ -44,6 +44,23 @@ async fn a_timeout_answers_504_in_time_and_cancels_the_request() {
     assert_eq!(bed.get(URL).await.status, 200);
 }
 
+/// The server is told when the caller's time ends, and ends the request itself: not before the
+/// caller does, who would take that for the server's own answer.
+#[tokio::test]
+async fn the_callers_own_timer_comes_first() {
+    let server = Server::start("a").await;
+    let bed = Bed::with(1, &[server.address]);
+    // One connection for all: what it takes to connect would give the caller a start.
+    let http2 = "host: a\ntrafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}";
+    let rule = document("DestinationRule", "a", http2);
+    bed.start(&(rule + &route("timeout: 20ms"))).await;
+    bed.get(URL).await;
+    server.hold(true);
+    for n in 0..50 {
+        assert_eq!(bed.get(URL).await.outcome(), (504, "UT"), "request {n}");
+    }
+}
+
 #[tokio::test]
 async fn retries_hide_a_failing_endpoint() {
     let (bad, good) = (Server::start("bad").await, Server::start("good").await);
