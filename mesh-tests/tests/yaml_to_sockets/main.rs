@@ -4,6 +4,7 @@ mod actions;
 mod balancing;
 mod discovery;
 mod explain;
+mod failures;
 mod hops;
 mod matching;
 mod pool;
