@@ -164,6 +164,7 @@ impl Mesh {
     }
 
     /// The current view, for one request.
+    #[inline]
     pub fn load(&self) -> SnapshotRef {
         SnapshotRef(self.0.shards[thread_index() % SHARDS].0.load_full())
     }
@@ -219,6 +220,7 @@ impl WeakMesh {
 impl Deref for SnapshotRef {
     type Target = Snapshot;
 
+    #[inline]
     fn deref(&self) -> &Snapshot {
         &self.0
     }

@@ -331,6 +331,7 @@ impl Snapshot {
 
     /// The router for calls that dial `port`, with its place in [`routers`](Self::routers): its
     /// listener's, else the one for any port.
+    #[inline]
     pub fn outbound(&self, port: u16) -> Option<(usize, &Arc<Router>)> {
         let index = self.outbound.get(&port).copied().or(self.outbound_any)?;
         Some((index, self.routers.get(index)?))
@@ -349,16 +350,19 @@ impl Snapshot {
     }
 
     /// The cluster's place in [`clusters`](Self::clusters).
+    #[inline]
     pub fn cluster_position(&self, name: &str) -> Option<usize> {
         self.cluster_index.get(name).copied()
     }
 
     /// All clusters, in the order they were published.
+    #[inline]
     pub fn clusters(&self) -> &[Arc<Cluster>] {
         &self.clusters
     }
 
     /// All routers, in the order their configurations were published.
+    #[inline]
     pub fn routers(&self) -> &[Arc<Router>] {
         &self.routers
     }

@@ -370,10 +370,11 @@ impl Tail {
     }
 
     fn end(&mut self, end: BodyEnd) {
-        if let Some(lease) = self.lease.take()
-            && matches!(end, BodyEnd::Complete { .. })
-        {
-            lease.finish();
+        if let Some(lease) = self.lease.take() {
+            match end {
+                BodyEnd::Complete { .. } => lease.finish(),
+                BodyEnd::Error | BodyEnd::Dropped => lease.abandon(),
+            }
         }
         if let Some(mut guard) = self.guard.take() {
             guard.on_end(end);

@@ -14,7 +14,7 @@ use mesh_core::{
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error};
+use crate::{Body, Error, guard::Guard};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -22,17 +22,22 @@ use crate::{Body, Error};
 /// [`Tower`](crate::layer::Tower) turns a step into a `tower::Service`, and
 /// [`Inner`](crate::layer::Inner) a service into a step.
 pub trait Step: Send + Sync {
-    /// Handles `call`. The request is taken out of it by whoever sends it.
+    /// Handles `call`: whoever sends the request takes it out, and leaves the response in. Neither
+    /// is moved from step to step, for they are large.
     fn call<'a>(
         &'a self,
         call: &'a mut Call,
-    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send + 'a;
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'a;
 }
 
 /// The state of one request, filled in on its way down.
 pub struct Call {
     /// The request; empty once it was sent.
     pub request: Request<Body>,
+    /// The response, once there is one.
+    pub response: Option<Response<Body>>,
+    /// What the response's body will keep.
+    pub(crate) guard: Guard,
     /// Where it goes, once routed.
     pub(crate) destination: Option<Destination>,
     /// The endpoint of this attempt, once picked.
@@ -87,9 +92,12 @@ impl DeadlineKind {
 }
 
 impl Call {
+    #[inline]
     pub(crate) fn new(request: Request<Body>, env: Env) -> Self {
         Self {
             request,
+            response: None,
+            guard: Guard::default(),
             destination: None,
             endpoint: None,
             started: now(),
@@ -103,11 +111,13 @@ impl Call {
     }
 
     /// Takes the request out, to be sent.
+    #[inline]
     pub(crate) fn take_request(&mut self) -> Request<Body> {
         std::mem::replace(&mut self.request, Request::new(Body::empty()))
     }
 
     /// Lowers the deadline to `at`.
+    #[inline]
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
         if self.deadline.is_none_or(|d| at < d.at) {
             self.deadline = Some(Deadline { at, kind });
@@ -147,14 +157,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    #[inline]
     pub(crate) fn virtual_host(&self) -> &VirtualHost {
         &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]
     }
 
+    #[inline]
     pub(crate) fn route(&self) -> &Route {
         &self.virtual_host().routes[self.route]
     }
 
+    #[inline]
     pub(crate) fn action(&self) -> Option<&ForwardAction> {
         match &self.route().action {
             RouteAction::Forward(action) => Some(action),
@@ -162,6 +175,7 @@ impl Target {
         }
     }
 
+    #[inline]
     pub(crate) fn weighted(&self) -> Option<&WeightedCluster> {
         use mesh_core::policy::ClusterSpecifier::Weighted;
         match (&self.action()?.cluster, self.weighted) {
@@ -172,6 +186,7 @@ impl Target {
 }
 
 impl Destination {
+    #[inline]
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
         match self {
             Self::Routed(target) => &target.snapshot.clusters()[target.cluster],
@@ -179,6 +194,7 @@ impl Destination {
         }
     }
 
+    #[inline]
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Routed(target) => Some(target),
@@ -186,11 +202,13 @@ impl Destination {
         }
     }
 
+    #[inline]
     pub(crate) fn action(&self) -> Option<&ForwardAction> {
         self.target()?.action()
     }
 
     /// The route's policy, else its virtual host's.
+    #[inline]
     pub(crate) fn retry_policy(&self) -> Option<&RetryPolicy> {
         let target = self.target()?;
         target
@@ -236,6 +254,7 @@ impl Random for ThreadRandom {
 }
 
 /// The clock of this crate: tokio's, so that paused tests move it.
+#[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -1,6 +1,7 @@
 //! What a response's body keeps alive, and tells of its end: one allocation for the whole stack.
 //!
-//! Each layer puts its part in on the response's way up: the attempt whose outcome a reset or gRPC
+//! Each layer puts its part into the call on the response's way up, and the top of the stack hangs
+//! the whole on the body: the attempt whose outcome a reset or gRPC
 //! trailers may still decide, the picked endpoint's in-flight count, the request's telemetry.
 
 use mesh_core::{
@@ -9,7 +10,8 @@ use mesh_core::{
 };
 
 use crate::{
-    Body, BodyEnd, OnEnd,
+    BodyEnd, OnEnd,
+    body::Body,
     layer::{Attempt, Ending},
 };
 
@@ -23,15 +25,16 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Gives `body` a part of the guard.
-    pub(crate) fn add(body: &mut Body, put: impl FnOnce(&mut Self)) {
-        if let Some(guard) = body.guard_mut::<Self>() {
-            put(guard);
-        } else {
-            let mut guard = Self::default();
-            put(&mut guard);
-            body.on_end(guard);
+    /// Hands over to the body of a response on its way out of a stack.
+    pub(crate) fn attach(&mut self, body: &mut Body) {
+        if self.attempt.is_some() || self.in_flight.is_some() || self.ending.is_some() {
+            body.on_end(std::mem::take(self));
         }
+    }
+
+    /// Lets go of a response that nobody gets: its attempt no longer counts as under way.
+    pub(crate) fn discard(&mut self) {
+        *self = Self::default();
     }
 }
 

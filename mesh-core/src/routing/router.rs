@@ -145,12 +145,14 @@ impl Router {
     }
 
     /// What it was compiled from; the indexes that this type returns point into it.
+    #[inline]
     pub fn config(&self) -> &Arc<RouteConfiguration> {
         &self.config
     }
 
     /// The index of the virtual host that serves `authority`, written in any case: the exact domain,
     /// else the longest suffix wildcard, else the longest prefix wildcard, else `*`.
+    #[inline]
     pub fn virtual_host(&self, authority: &str) -> Option<usize> {
         self.hosts.find(self.matched_host(authority))
     }
@@ -160,12 +162,14 @@ impl Router {
     /// Exact and prefix paths are looked up. Tried one after the other are: routes that share a path
     /// and differ by header or method (about 20 ns each), routes whose prefixes nest, and every
     /// regex that stands before the match.
+    #[inline]
     pub fn route(&self, virtual_host: usize, head: &RequestHead<'_>, random: u64) -> Option<usize> {
         let routes = &self.config.virtual_hosts.get(virtual_host)?.routes;
         self.routes.get(virtual_host)?.first(routes, head, random)
     }
 
     /// The part of `authority` that is compared with domains.
+    #[inline]
     pub(super) fn matched_host<'a>(&self, authority: &'a str) -> &'a str {
         if self.config.ignore_port_in_host_matching {
             without_port(authority)

@@ -19,7 +19,13 @@ mod pool;
 mod request;
 mod seat;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Request, Response, Version};
 use hyper::client::conn::TrySendError;
@@ -27,13 +33,14 @@ use mesh_core::{
     Failure,
     policy::{Address, Cluster, ConnectionPool, HttpProtocol},
 };
+use pin_project_lite::pin_project;
 
 pub use self::{
     error::{ConnectError, SendError, SendErrorKind},
     gate::{Gate, Limits, Permit},
 };
 use self::{
-    http1::{Http1, MethodKind},
+    http1::Http1,
     http2::Http2,
     pool::{Pool, Protocol, WaitError},
 };
@@ -95,20 +102,24 @@ impl ConnectionSet {
     ///
     /// # Errors
     /// When there is no response head.
-    pub async fn send(
-        &self,
+    pub fn send<'a>(
+        &'a self,
         request: Request<Body>,
-        limits: Limits<'_>,
-    ) -> Result<Response<Body>, SendError> {
+        limits: Limits<'a>,
+    ) -> impl Future<Output = Result<Response<Body>, SendError>> + Send + use<'a> {
         let http2 = match self.protocol {
             HttpProtocol::Http1 => false,
             HttpProtocol::Http2 => true,
             HttpProtocol::Downstream => request.version() == Version::HTTP_2,
         };
         if http2 {
-            self.send_http2(request, limits).await
+            Sending::Http2 {
+                sending: self.send_http2(request, limits),
+            }
         } else {
-            self.send_http1(request, limits).await
+            Sending::Http1 {
+                sending: self.send_http1(request, limits),
+            }
         }
     }
 
@@ -118,7 +129,6 @@ impl ConnectionSet {
         limits: Limits<'_>,
     ) -> Result<Response<Body>, SendError> {
         let version = request.version();
-        let method = MethodKind::from(request.method());
         let mut resends = 0;
         let mut failed = loop {
             let mut lease = match self.http1.take() {
@@ -133,7 +143,9 @@ impl ConnectionSet {
                 break SendError::unsent(SendErrorKind::Request, error, request);
             }
             match lease.send(request).await {
-                Ok(response) => return Ok(lease.respond(response, &method)),
+                Ok(response) => {
+                    return Ok(response.map(|body| Body::leased(body, Lease::Http1(lease))));
+                }
                 Err(error) => match unwritten(error, &mut resends) {
                     Ok(unwritten) => request = unwritten,
                     Err(error) => break error,
@@ -169,6 +181,26 @@ impl ConnectionSet {
                 }
                 Err(error) => request = unwritten(error, &mut resends)?,
             }
+        }
+    }
+}
+
+pin_project! {
+    /// Either future; an `async fn` over both would hold the request twice.
+    #[project = SendingProjected]
+    enum Sending<F1, F2> {
+        Http1 { #[pin] sending: F1 },
+        Http2 { #[pin] sending: F2 },
+    }
+}
+
+impl<F1: Future, F2: Future<Output = F1::Output>> Future for Sending<F1, F2> {
+    type Output = F1::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F1::Output> {
+        match self.project() {
+            SendingProjected::Http1 { sending } => sending.poll(cx),
+            SendingProjected::Http2 { sending } => sending.poll(cx),
         }
     }
 }
@@ -237,11 +269,19 @@ pub(crate) enum Lease {
 }
 
 impl Lease {
-    /// The response was read to its end. A lease dropped without this closes an HTTP/1.1 connection
-    /// and resets an HTTP/2 stream.
+    /// The response was read to its end.
     pub(crate) fn finish(self) {
         match self {
             Self::Http1(connection) => connection.finish(),
+            Self::Http2(stream) => drop(stream),
+        }
+    }
+
+    /// The response was dropped or broke off: closes an HTTP/1.1 connection on which more of it would
+    /// come.
+    pub(crate) fn abandon(self) {
+        match self {
+            Self::Http1(connection) => connection.abandon(),
             Self::Http2(stream) => drop(stream),
         }
     }

@@ -175,11 +175,17 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let step = Arc::clone(&self.step);
         let env = Arc::clone(&self.env);
-        let request = request.map(Body::new);
+        let mut call = Call::new(request.map(Body::new), env);
+        Carried::restore(&mut call);
         ResponseFuture(Box::pin(async move {
-            let mut call = Call::new(request, env);
-            Carried::restore(&mut call);
-            step.call(&mut call).await
+            step.call(&mut call).await?;
+            match call.response.take() {
+                Some(mut response) => {
+                    call.guard.attach(response.body_mut());
+                    Ok(response)
+                }
+                None => Err(Error::invalid("the innermost step left no response")),
+            }
         }))
     }
 }
@@ -203,7 +209,7 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         // The clone that was polled ready is the one called.
         let mut service = self.0.clone();
         std::future::poll_fn(|cx| service.poll_ready(cx))
@@ -212,7 +218,10 @@ where
         Carried::store(call);
         let request = call.take_request();
         match service.call(request).await {
-            Ok(response) => Ok(response.map(Body::new)),
+            Ok(response) => {
+                call.response = Some(response.map(Body::new));
+                Ok(())
+            }
             Err(error) => Err(foreign(error.into(), true)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use http::{Method, Response};
+use http::Method;
 use mesh_core::{
     Flag,
     telemetry::{RequestRecord, Side},
@@ -10,9 +10,8 @@ use mesh_core::{
 use tracing::{Instrument, field};
 
 use crate::{
-    Body, BodyEnd, Context, Error,
+    BodyEnd, Context, Error,
     call::{Call, DeadlineKind, Destination, Env, Step, now},
-    guard::Guard,
 };
 
 /// Records each request from the call to the end of its response's body, in a `tracing` span of its
@@ -29,7 +28,7 @@ pub struct Observe<S> {
 super::step_layer!(ObserveLayer => Observe, |_layer, inner| Observe { inner });
 
 impl<S: Step> Step for Observe<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let span = tracing::info_span!(
             "mesh.client.request",
             otel.kind = "client",
@@ -42,18 +41,27 @@ impl<S: Step> Step for Observe<S> {
         );
         inherit(call);
         let mut ending = Ending::new(call);
-        let result = self.inner.call(call).instrument(span.clone()).await;
+        let result = if span.is_disabled() {
+            self.inner.call(call).await
+        } else {
+            // Boxed, so that the state of requests without a span stays small.
+            Box::pin(self.inner.call(call).instrument(span.clone())).await
+        };
         ending.attempts = call.attempts;
         ending.destination = call.destination.take();
         match result {
-            Ok(mut response) => {
-                ending.status = Some(response.status().as_u16());
-                ending.grpc_status = mesh_core::grpc_status(response.headers());
-                // A fault's or direct response's reason.
-                ending.flag = response.extensions().get::<Flag>().copied();
+            Ok(()) => {
+                if let Some(response) = &call.response {
+                    ending.status = Some(response.status().as_u16());
+                    if mesh_core::is_grpc(response.headers()) {
+                        ending.grpc_status = mesh_core::grpc_status(response.headers());
+                    }
+                    // A fault's or direct response's reason.
+                    ending.flag = response.extensions().get::<Flag>().copied();
+                }
                 ending.trace(&span);
-                Guard::add(response.body_mut(), |guard| guard.ending = Some(ending));
-                Ok(response)
+                call.guard.ending = Some(ending);
+                Ok(())
             }
             Err(error) => {
                 ending.flag = Some(error.flag());

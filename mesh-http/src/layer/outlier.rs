@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use http::Response;
 use http_body::Body as _;
 use mesh_core::{Failure, Outcome, cluster::Endpoint, is_grpc, telemetry::AttemptRecord};
 
 use crate::{
-    Body, BodyEnd, Error,
+    BodyEnd, Error,
     call::{Call, Destination, Env, Step, now},
-    guard::Guard,
 };
 
 /// Feeds outcomes to outlier detection and attempt telemetry.
@@ -28,7 +26,7 @@ pub struct Outlier<S> {
 super::step_layer!(OutlierLayer => Outlier, |_layer, inner| Outlier { inner });
 
 impl<S: Step> Step for Outlier<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let started = if call.attempts <= 1 {
             call.started
         } else {
@@ -38,6 +36,15 @@ impl<S: Step> Step for Outlier<S> {
         let (Some(destination), Some(endpoint)) = (&call.destination, call.endpoint.take()) else {
             return result;
         };
+        let outcome = match (&result, &call.response) {
+            (Ok(()), Some(response)) => Outcome::of_head(response.status(), response.headers()),
+            (Err(error), _) => match error.failure() {
+                Some(failure) => Outcome::Failure(failure),
+                // The mesh refused it: that says nothing of the endpoint.
+                None => return result,
+            },
+            (Ok(()), None) => return result,
+        };
         let attempt = Attempt {
             destination: destination.clone(),
             endpoint,
@@ -45,19 +52,29 @@ impl<S: Step> Step for Outlier<S> {
             number: call.attempts,
             env: call.env.clone(),
         };
-        match result {
-            Ok(mut response) => {
-                attempt.head(&mut response);
-                Ok(response)
-            }
-            Err(mut error) => {
-                if let Some(failure) = error.failure() {
-                    attempt.record(Outcome::Failure(failure));
-                }
+        let Some(response) = call.response.as_ref().filter(|_| result.is_ok()) else {
+            attempt.record(outcome);
+            return result.map_err(|mut error| {
                 error.set_attempts(call.attempts);
-                Err(error)
-            }
+                error
+            });
+        };
+        let awaits_trailers = is_grpc(response.headers())
+            && matches!(
+                outcome,
+                Outcome::Response {
+                    grpc_status: None,
+                    ..
+                }
+            );
+        if !awaits_trailers {
+            attempt.record(outcome);
         }
+        if awaits_trailers || !response.body().is_end_stream() {
+            let head = awaits_trailers.then_some(outcome);
+            call.guard.attempt = Some((attempt, head));
+        }
+        Ok(())
     }
 }
 
@@ -72,26 +89,6 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    fn head(self, response: &mut Response<Body>) {
-        let outcome = Outcome::of_head(response.status(), response.headers());
-        let awaits_trailers = is_grpc(response.headers())
-            && matches!(
-                outcome,
-                Outcome::Response {
-                    grpc_status: None,
-                    ..
-                }
-            );
-        if !awaits_trailers {
-            self.record(outcome);
-        }
-        if awaits_trailers || !response.body().is_end_stream() {
-            Guard::add(response.body_mut(), |guard| {
-                guard.attempt = Some((self, awaits_trailers.then_some(outcome)));
-            });
-        }
-    }
-
     /// The body ended; `head` is the outcome that only trailers can complete.
     pub(crate) fn body_ended(&self, end: BodyEnd, head: Option<Outcome>) {
         match (end, head) {

@@ -12,6 +12,7 @@ use mesh_core::{
     Outcome,
     policy::{RetryPolicy, RoutingPriority},
     resilience::{AttemptResult, Decision, NoRetry, RetryContext, RetryState},
+    routing::RequestHead,
 };
 
 use super::{AttemptTimeout, AttemptTimeoutLayer, head, timeout::expired};
@@ -72,7 +73,7 @@ super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer),
 });
 
 impl<S: Step> Step for Retry<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let routed = call
             .destination
             .as_ref()
@@ -85,31 +86,21 @@ impl<S: Step> Step for Retry<S> {
         {
             return self.inner.call(call).await;
         }
-        // Held here, for the call itself goes down by mutable reference.
-        let destination = call.destination.clone();
-        let policy = match (&self.fixed, &destination) {
-            (Some(policy), _) => &**policy,
-            (None, Some(destination)) => match destination.retry_policy() {
-                Some(policy) => policy,
-                None => return self.inner.call(call).await,
-            },
-            (None, None) => return self.inner.call(call).await,
-        };
-        self.attempts(call, policy, destination.as_ref()).await
+        // Boxed, so that the state of requests without retries stays small.
+        Box::pin(self.attempts(call)).await
     }
 }
 
 impl<S: Step> Retry<S> {
-    async fn attempts(
-        &self,
-        call: &mut Call,
-        policy: &RetryPolicy,
-        destination: Option<&Destination>,
-    ) -> Result<Response<Body>, Error> {
-        let mut state = match head(&call.request) {
-            Ok((head, _)) => RetryState::new(policy, &head),
-            Err(error) => return Err(error),
+    async fn attempts(&self, call: &mut Call) -> Result<(), Error> {
+        // Held here, for the call itself goes down by mutable reference.
+        let destination = call.destination.clone();
+        let destination = destination.as_ref();
+        let routed = destination.and_then(Destination::retry_policy);
+        let Some(policy) = self.fixed.as_deref().or(routed) else {
+            return self.inner.call(call).await;
         };
+        let mut state = RetryState::new(policy, &head_or_nothing(&call.request));
         if !state.may_retry() {
             return self.inner.call(call).await;
         }
@@ -119,7 +110,6 @@ impl<S: Step> Retry<S> {
         let (template, body) = call.take_request().into_parts();
         let replay = body.into_replay(self.replay_limit);
         loop {
-            let last = !state.may_retry();
             call.request = match replay.body() {
                 Some(body) => Request::from_parts(template.clone(), body),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
@@ -131,11 +121,12 @@ impl<S: Step> Retry<S> {
             let decision = decide(&mut state, policy, destination, call, &replay, &result);
             let back_off = match decision {
                 Decision::Retry { back_off, .. } => back_off,
-                Decision::No(reason) => return give_up(result, reason, last),
+                Decision::No(reason) => return give_up(call, result, reason),
             };
-            if let Ok(response) = result {
+            if let Some(response) = call.response.take() {
                 discard(response);
             }
+            call.guard.discard();
             tracing::debug!(attempt = state.attempt(), ?back_off, "retrying");
             pause(call, back_off).await?;
         }
@@ -148,14 +139,17 @@ fn decide(
     destination: Option<&Destination>,
     call: &Call,
     replay: &Replay,
-    result: &Result<Response<Body>, Error>,
+    result: &Result<(), Error>,
 ) -> Decision {
     let (outcome, headers, request_sent) = match result {
-        Ok(response) => (
-            Outcome::of_head(response.status(), response.headers()),
-            Some(response.headers()),
-            true,
-        ),
+        Ok(()) => match &call.response {
+            Some(response) => (
+                Outcome::of_head(response.status(), response.headers()),
+                Some(response.headers()),
+                true,
+            ),
+            None => return Decision::No(NoRetry::NotRetriable),
+        },
         Err(error) => match error.failure() {
             // The whole time is up: nothing to retry in.
             Some(_) if call.deadline.is_some_and(|d| now() >= d.at) => {
@@ -176,7 +170,7 @@ fn decide(
             priority: destination
                 .and_then(Destination::action)
                 .map_or(RoutingPriority::Default, |a| a.priority),
-            wall_clock: wall_clock,
+            wall_clock,
             random: &*call.env.random,
         },
         &AttemptResult {
@@ -196,28 +190,33 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-fn give_up(
-    result: Result<Response<Body>, Error>,
-    reason: NoRetry,
-    last: bool,
-) -> Result<Response<Body>, Error> {
-    let exhausted = reason == NoRetry::LimitExceeded || last;
-    match result {
-        // Envoy passes the last response on as it is.
-        Ok(mut response) => {
-            if reason == NoRetry::LimitExceeded {
-                response
-                    .extensions_mut()
-                    .insert(mesh_core::Flag::UpstreamRetryLimitExceeded);
-            }
-            Ok(response)
-        }
-        Err(mut error) => {
-            if exhausted && error.failure().is_some() {
-                error.set_retries_exhausted();
-            }
-            Err(error)
-        }
+/// Envoy passes the last answer on as it is, and flags it URX when no retry was left.
+fn give_up(call: &mut Call, result: Result<(), Error>, reason: NoRetry) -> Result<(), Error> {
+    if reason != NoRetry::LimitExceeded {
+        return result;
+    }
+    if let Some(response) = &mut call.response {
+        let flag = mesh_core::Flag::UpstreamRetryLimitExceeded;
+        response.extensions_mut().insert(flag);
+    }
+    result.map_err(|mut error| {
+        error.set_retries_exhausted();
+        error
+    })
+}
+
+/// What a policy's request conditions read. A request that names no host, which only a layer used
+/// alone can meet, has an empty one.
+fn head_or_nothing(request: &Request<Body>) -> RequestHead<'_> {
+    match head(request) {
+        Ok((head, _)) => head,
+        Err(_) => RequestHead {
+            method: request.method(),
+            scheme: "http",
+            authority: "",
+            path: request.uri().path(),
+            headers: request.headers(),
+        },
     }
 }
 

@@ -44,31 +44,35 @@ pub struct Route<S> {
 super::step_layer!(RouteLayer => Route, |layer, inner| Route { mesh: layer.mesh.clone(), inner });
 
 impl<S: Step> Step for Route<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let draw = call.env.random.next_u64();
         let target = match find(self.mesh.load(), &call.request, draw)? {
             Found::Forward(target) => target,
-            Found::Reply(response) => return Ok(response),
+            Found::Reply(response) => {
+                call.response = Some(*response);
+                return Ok(());
+            }
         };
         if let Some(fault) = &target.route().fault
-            && let Some(response) = inject(fault, call).await
+            && let Some(response) = Box::pin(inject(fault, call)).await
         {
-            return Ok(response);
+            call.response = Some(response);
+            return Ok(());
         }
         prepare(&target, &mut call.request)?;
         let responds = levels(&target).change_responses().then(|| target.clone());
         call.destination = Some(Destination::Routed(target));
-        let mut response = self.inner.call(call).await?;
-        if let Some(target) = responds {
+        self.inner.call(call).await?;
+        if let (Some(target), Some(response)) = (responds, &mut call.response) {
             levels(&target).mutate_response(response.headers_mut());
         }
-        Ok(response)
+        Ok(())
     }
 }
 
 enum Found {
     Forward(Target),
-    Reply(Response<Body>),
+    Reply(Box<Response<Body>>),
 }
 
 /// The decision: listener, virtual host, route, cluster.
@@ -90,7 +94,7 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
         response
             .headers_mut()
             .insert(header::LOCATION, location_value(location)?);
-        return Ok(Found::Reply(response));
+        return Ok(Found::Reply(Box::new(response)));
     }
     let index = router
         .route(host, &head, draw)
@@ -147,13 +151,8 @@ pub(crate) fn head<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Er
             )));
         }
     };
-    let port = uri
-        .port_u16()
-        .or_else(|| match uri.authority() {
-            Some(_) => None,
-            None => authority.parse::<Authority>().ok()?.port_u16(),
-        })
-        .unwrap_or(if scheme == "https" { 443 } else { 80 });
+    let dialled = uri.authority().map_or(authority, Authority::as_str);
+    let port = port(dialled).unwrap_or(if scheme == "https" { 443 } else { 80 });
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let head = RequestHead {
         method: request.method(),
@@ -163,6 +162,12 @@ pub(crate) fn head<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Er
         headers: request.headers(),
     };
     Ok((head, port))
+}
+
+/// The port at the end of an authority. An IPv6 address ends in `]`, so its colons are none.
+fn port(authority: &str) -> Option<u16> {
+    let (_, port) = authority.rsplit_once(':')?;
+    port.parse().ok()
 }
 
 #[cold]
@@ -238,7 +243,7 @@ fn reply_with(
     let host = &config.virtual_hosts[host];
     let route = &host.routes[route];
     MutationLevels::new(config, host, route, None).mutate_response(response.headers_mut());
-    Ok(Found::Reply(response))
+    Ok(Found::Reply(Box::new(response)))
 }
 
 /// The header changes of a target, in the order they apply.
