@@ -1,6 +1,8 @@
 //! Ten thousand swaps leak nothing: no snapshot, cluster or endpoint, no connection.
 
-use std::sync::Weak;
+#![cfg(test)]
+
+use std::sync::{Arc, Weak};
 
 use mesh_core::{
     Config, Mesh, Seeded,
@@ -47,10 +49,7 @@ fn current(mesh: &Mesh) -> (Weak<Cluster>, Weak<Endpoint>) {
     let cluster = snapshot.cluster(CLUSTER).unwrap();
     let now = Instant::now().into_std();
     let pick = cluster.pick(&PickArgs::new(now, &Seeded::new(1))).unwrap();
-    (
-        std::sync::Arc::downgrade(cluster),
-        std::sync::Arc::downgrade(pick.endpoint()),
-    )
+    (Arc::downgrade(cluster), Arc::downgrade(pick.endpoint()))
 }
 
 #[tokio::test]
@@ -59,7 +58,7 @@ async fn ten_thousand_swaps_leak_nothing() {
     let configs = configs(&servers);
     let one_each = servers
         .each_ref()
-        .map(|s| std::sync::Arc::new([policy::Endpoint::new(s.address)].into_iter().collect()));
+        .map(|s| Arc::new([policy::Endpoint::new(s.address)].into_iter().collect()));
     let mesh = Mesh::new();
     let client = Client::builder(&mesh).random(Seeded::new(1)).build();
     let (mut clusters, mut endpoints) = (Vec::new(), Vec::new());
@@ -67,7 +66,7 @@ async fn ten_thousand_swaps_leak_nothing() {
         let at = n as usize % 2;
         mesh.publish(configs[at].clone()).unwrap();
         // The endpoint that the last cycle left comes back, the other one goes.
-        assert!(mesh.assign(CLUSTER, std::sync::Arc::clone(&one_each[at])));
+        assert!(mesh.assign(CLUSTER, Arc::clone(&one_each[at])));
         if n % EVERY == 0 {
             let reply = get(&client, "http://a/", &[]).await;
             assert_eq!(
