@@ -137,6 +137,8 @@ pub struct Reply {
     pub status: u16,
     /// Why, in Envoy's words; `""` when the upstream's own response came.
     pub flag: &'static str,
+    /// All flags of an error, as an access log prints them.
+    pub flags: String,
     /// Whether the request may have reached an upstream.
     pub was_sent: bool,
     /// Who answered; `""` for the mesh itself.
@@ -160,6 +162,7 @@ impl Reply {
             Ok(text) => Self {
                 status: head.status.as_u16(),
                 flag: flag.map_or("", Flag::as_str),
+                flags: String::new(),
                 was_sent: true,
                 by: header(&head.headers, "served-by"),
                 text,
@@ -173,6 +176,12 @@ impl Reply {
         Self {
             status: error.status().as_u16(),
             flag: error.flag().as_str(),
+            flags: error
+                .flags()
+                .iter()
+                .map(|f| f.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
             was_sent: error.was_sent(),
             by: String::new(),
             text: error.to_string(),

@@ -63,7 +63,7 @@ pub fn document(kind: &str, name: &str, spec: &str) -> String {
 pub fn virtual_service(host: &str, http: &str) -> String {
     document(
         "VirtualService",
-        host,
+        "rule",
         &format!("hosts: [{host}]\nhttp:\n{http}"),
     )
 }

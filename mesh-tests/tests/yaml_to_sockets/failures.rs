@@ -107,6 +107,13 @@ async fn overlapping_hosts() {
     );
 }
 
+#[tokio::test]
+async fn overlapping_hosts_of_one_rule() {
+    let yaml = virtual_service("\"*.com\", a.com", "- directResponse: {status: 200}");
+    let words = "`a.com` overlaps with `*.com` of the same rule";
+    refused(&yaml, line_of(&yaml, "hosts:"), words).await;
+}
+
 /// What a GET to an `a` with these endpoints comes to, and how long it took.
 async fn outcome(endpoints: &[SocketAddr], yaml: &str) -> (Outcome, Reply, Duration) {
     let bed = Bed::with(1, endpoints);
@@ -247,6 +254,7 @@ async fn refused_connection() {
     let closed = Closed::new();
     let (outcome, reply, _) = outcome(&[closed.address], "").await;
     assert_eq!(outcome, (503, "UF", false));
+    assert_eq!(reply.flags, "URX,UF");
     // The default policy tried it three times.
     assert!(reply.text.contains("after 3 attempts"), "{}", reply.text);
     assert!(
