@@ -93,8 +93,17 @@ impl Body {
         if self.is_end_stream() {
             guard.on_end(BodyEnd::Complete { grpc_status: None });
         } else {
+            self.on_end_boxed(Box::new(guard));
+        }
+    }
+
+    /// [`on_end`](Self::on_end) for a guard that lies in a box already.
+    pub(crate) fn on_end_boxed(&mut self, mut guard: Box<dyn OnEnd>) {
+        if self.is_end_stream() {
+            guard.on_end(BodyEnd::Complete { grpc_status: None });
+        } else {
             self.tail.guard = Some(match self.tail.guard.take() {
-                None => Box::new(guard),
+                None => guard,
                 Some(first) => Box::new(Both(first, guard)),
             });
         }
@@ -108,13 +117,6 @@ impl Body {
     /// Whether bytes may still be made while the body is read; whole ones are there already.
     pub(crate) const fn is_stream(&self) -> bool {
         !matches!(self.kind, Kind::Empty | Kind::Whole(_))
-    }
-
-    /// The guard given to [`on_end`](Self::on_end), if it is there and a `G`: an outer layer can add
-    /// its own part to it rather than allocate a second one.
-    pub fn guard_mut<G: OnEnd>(&mut self) -> Option<&mut G> {
-        let guard: &mut dyn Any = &mut **self.tail.guard.as_mut()?;
-        guard.downcast_mut()
     }
 
     /// Reads the body to its end.
@@ -347,9 +349,9 @@ impl<F: FnMut(BodyEnd) + Any + Send> OnEnd for F {
     }
 }
 
-struct Both<G>(Box<dyn OnEnd>, G);
+struct Both(Box<dyn OnEnd>, Box<dyn OnEnd>);
 
-impl<G: OnEnd> OnEnd for Both<G> {
+impl OnEnd for Both {
     fn on_end(&mut self, end: BodyEnd) {
         self.0.on_end(end);
         self.1.on_end(end);

@@ -9,12 +9,15 @@ use std::{
 use http::{Request, Response};
 use mesh_core::{
     Random, SnapshotRef,
-    cluster::{Cluster, Endpoint},
+    cluster::{Cluster, Endpoint, Permit, Pick},
     policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error, guard::Guard};
+use crate::{
+    Body, Error,
+    guard::{OpenAttempt, OpenRequest},
+};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -36,8 +39,10 @@ pub struct Call {
     pub request: Request<Body>,
     /// The response, once there is one.
     pub response: Option<Response<Body>>,
-    /// What the response's body will keep.
-    pub(crate) guard: Guard,
+    /// Counts the endpoint's requests in flight, and the cluster's.
+    pub(crate) in_flight: Option<(Pick, Option<Permit>)>,
+    pub(crate) open_attempt: Option<OpenAttempt>,
+    pub(crate) open_request: Option<OpenRequest>,
     /// Where it goes, once routed.
     pub(crate) destination: Option<Destination>,
     /// The endpoint of this attempt, once picked.
@@ -97,7 +102,9 @@ impl Call {
         Self {
             request,
             response: None,
-            guard: Guard::default(),
+            in_flight: None,
+            open_attempt: None,
+            open_request: None,
             destination: None,
             endpoint: None,
             started: now(),
@@ -157,6 +164,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Whether any level of its route configuration changes headers.
+    #[inline]
+    pub(crate) fn changes_headers(&self) -> bool {
+        self.snapshot.routers()[self.router].changes_headers()
+    }
+
     #[inline]
     pub(crate) fn virtual_host(&self) -> &VirtualHost {
         &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]

@@ -7,7 +7,11 @@
 use std::fmt;
 
 use http::{HeaderValue, Response, StatusCode, header};
-use mesh_core::{Failure, Flag, http_to_grpc, policy::Name};
+use mesh_core::{
+    Failure, Flag, http_to_grpc,
+    policy::{HeaderMutation, Name},
+    routing::{MutationLevels, mutate_response},
+};
 
 use crate::Body;
 
@@ -36,6 +40,8 @@ struct Inner {
     retries_exhausted: bool,
     failure: Option<Failure>,
     cluster: Option<Name>,
+    /// What the route changes of responses, level by level.
+    reply_headers: Vec<HeaderMutation>,
     attempts: u32,
     source: Option<BoxError>,
 }
@@ -51,6 +57,7 @@ impl Error {
             retries_exhausted: false,
             failure: None,
             cluster: None,
+            reply_headers: Vec::new(),
             attempts: 0,
             source: None,
         }))
@@ -151,6 +158,15 @@ impl Error {
         self
     }
 
+    /// Lets the reply have the header changes that responses of its route have.
+    #[must_use]
+    pub(crate) fn with_reply_headers(mut self, levels: MutationLevels<'_>) -> Self {
+        if levels.change_responses() {
+            self.0.reply_headers = levels.iter().cloned().collect();
+        }
+        self
+    }
+
     #[must_use]
     pub(crate) fn with_sent(mut self, sent: bool) -> Self {
         self.0.sent = sent;
@@ -215,48 +231,48 @@ impl Error {
         !self.0.sent
     }
 
-    /// Envoy's local reply for this error; a gRPC request (`grpc`) gets HTTP 200 with the mapped
-    /// `grpc-status`.
+    /// Envoy's local reply for this error, with the header changes of the route that was matched; a
+    /// gRPC request (`grpc`) gets HTTP 200 with the mapped `grpc-status`.
     pub fn into_response(self, grpc: bool) -> Response<Body> {
-        let mut response = if grpc {
-            let mut response = Response::new(Body::empty());
-            let headers = response.headers_mut();
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/grpc"),
-            );
-            headers.insert(
-                "grpc-status",
-                HeaderValue::from(u16::from(self.grpc_status())),
-            );
-            if let Ok(message) = HeaderValue::from_str(&percent_encode(&self.0.body)) {
-                headers.insert("grpc-message", message);
-            }
-            response
-        } else {
-            local_reply(self.0.status, self.0.body.clone().into_owned())
-        };
+        let mut response = local_reply(self.0.status, &self.0.body, grpc);
         if self.0.flag == Flag::UpstreamOverflow {
             response
                 .headers_mut()
                 .insert("x-envoy-overloaded", HeaderValue::from_static("true"));
+        }
+        for level in &self.0.reply_headers {
+            mutate_response(response.headers_mut(), level);
         }
         response.extensions_mut().insert(self.0.flag);
         response
     }
 }
 
-/// A reply of the mesh's own: `text/plain` when it has a body.
-pub(crate) fn local_reply(status: StatusCode, body: impl Into<bytes::Bytes>) -> Response<Body> {
-    let body = body.into();
-    let length = body.len();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    if length > 0 {
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+/// A reply of the mesh's own, as Envoy writes it: `text/plain` when it has a body; to a gRPC request
+/// (`grpc`) HTTP 200 with the status mapped, whatever it is, and the body as the message.
+pub(crate) fn local_reply(status: StatusCode, body: &str, grpc: bool) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    if grpc {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        let status = http_to_grpc(status.as_u16());
+        headers.insert("grpc-status", HeaderValue::from(u16::from(status)));
+        if !body.is_empty()
+            && let Ok(message) = HeaderValue::from_str(&percent_encode(body))
+        {
+            headers.insert("grpc-message", message);
+        }
+        return response;
     }
+    if !body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        *response.body_mut() = body.to_owned().into();
+    }
+    *response.status_mut() = status;
     response
 }
 

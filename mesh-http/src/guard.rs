@@ -1,51 +1,125 @@
-//! What a response's body keeps alive, and tells of its end: one allocation for the whole stack.
+//! How a call ends: what must be counted and told once its response's body has.
 //!
-//! Each layer puts its part into the call on the response's way up, and the top of the stack hangs
-//! the whole on the body: the attempt whose outcome a reset or gRPC
-//! trailers may still decide, the picked endpoint's in-flight count, the request's telemetry.
+//! The call itself is what the body keeps ([`Body::on_end`](crate::Body::on_end)): it has all that
+//! is needed, and lies in a box already. However it ends, read to the end, broken off, dropped
+//! anywhere on the way, each count goes down once and each record is made once.
 
+use std::time::Instant;
+
+use http::Method;
 use mesh_core::{
-    Outcome,
-    cluster::{Permit, Pick},
+    Failure, Flag, Outcome,
+    telemetry::{AttemptRecord, RequestRecord, Side},
 };
 
 use crate::{
     BodyEnd, OnEnd,
-    body::Body,
-    layer::{Attempt, Ending},
+    call::{Call, now},
 };
 
-#[derive(Default)]
-pub(crate) struct Guard {
-    /// With the head's outcome when trailers must complete it.
-    pub(crate) attempt: Option<(Attempt, Option<Outcome>)>,
-    /// Counts the endpoint's requests in flight, and the cluster's.
-    pub(crate) in_flight: Option<(Pick, Option<Permit>)>,
-    pub(crate) ending: Option<Ending>,
+/// An attempt that has an answer whose body may still decide its outcome.
+#[derive(Debug)]
+pub(crate) struct OpenAttempt {
+    pub(crate) started: Instant,
+    /// The head's outcome, when only trailers can complete it (gRPC).
+    pub(crate) head: Option<Outcome>,
 }
 
-impl Guard {
-    /// Hands over to the body of a response on its way out of a stack.
-    pub(crate) fn attach(&mut self, body: &mut Body) {
-        if self.attempt.is_some() || self.in_flight.is_some() || self.ending.is_some() {
-            body.on_end(std::mem::take(self));
-        }
-    }
-
-    /// Lets go of a response that nobody gets: its attempt no longer counts as under way.
-    pub(crate) fn discard(&mut self) {
-        *self = Self::default();
-    }
+/// A request that has begun and must be recorded as ended.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    pub(crate) method: Method,
+    pub(crate) status: Option<u16>,
+    pub(crate) grpc_status: Option<u8>,
+    pub(crate) flag: Option<Flag>,
 }
 
-impl OnEnd for Guard {
-    fn on_end(&mut self, end: BodyEnd) {
-        if let Some((attempt, head)) = self.attempt.take() {
-            attempt.body_ended(end, head);
-        }
+impl Call {
+    /// Whether a response's body must keep the call.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.open_attempt.is_some() || self.open_request.is_some() || self.in_flight.is_some()
+    }
+
+    /// Lets go of a response that nobody gets, before another attempt.
+    pub(crate) fn discard_attempt(&mut self) {
+        self.open_attempt = None;
         self.in_flight = None;
-        if let Some(mut ending) = self.ending.take() {
-            ending.body_ended(end);
+    }
+
+    /// Tells outlier detection and telemetry how the attempt on the current endpoint ended.
+    pub(crate) fn record_attempt(&self, started: Instant, outcome: Outcome) {
+        let (Some(destination), Some(endpoint)) = (&self.destination, &self.endpoint) else {
+            return;
+        };
+        let cluster = destination.cluster();
+        let now = now();
+        cluster.record(endpoint, outcome, now, &*self.env.random);
+        self.env.recorder.attempt_ended(&AttemptRecord::new(
+            cluster,
+            endpoint,
+            outcome,
+            self.attempts,
+            now.saturating_duration_since(started),
+        ));
+    }
+
+    fn end_attempt(&mut self, end: BodyEnd) {
+        let Some(open) = self.open_attempt.take() else {
+            return;
+        };
+        match (end, open.head) {
+            (BodyEnd::Complete { grpc_status }, Some(Outcome::Response { status, .. })) => {
+                let grpc_status = Some(grpc_status.unwrap_or(UNKNOWN));
+                let outcome = Outcome::Response {
+                    status,
+                    grpc_status,
+                };
+                self.record_attempt(open.started, outcome);
+            }
+            (BodyEnd::Error, _) => {
+                self.record_attempt(open.started, Outcome::Failure(Failure::Reset));
+            }
+            _ => {}
         }
+    }
+
+    fn end_request(&mut self) {
+        let Some(open) = self.open_request.take() else {
+            return;
+        };
+        let duration = now().saturating_duration_since(self.started);
+        let mut record = RequestRecord::new(Side::Client, &open.method, duration);
+        record.status = open.status;
+        record.grpc_status = open.grpc_status;
+        record.flag = open.flag;
+        record.cluster = self.destination.as_ref().map(|d| &**d.cluster());
+        record.attempts = self.attempts;
+        self.env.recorder.request_ended(&record);
+    }
+}
+
+/// gRPC's status UNKNOWN: what an answer without a status means.
+const UNKNOWN: u8 = 2;
+
+impl OnEnd for Call {
+    fn on_end(&mut self, end: BodyEnd) {
+        self.end_attempt(end);
+        self.in_flight = None;
+        if let Some(open) = &mut self.open_request {
+            match end {
+                BodyEnd::Complete { grpc_status } => {
+                    open.grpc_status = open.grpc_status.or(grpc_status);
+                }
+                BodyEnd::Error => open.flag = Some(Flag::UpstreamRemoteReset),
+                BodyEnd::Dropped => open.flag = Some(Flag::DownstreamConnectionTermination),
+            }
+        }
+        self.end_request();
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.end_request();
     }
 }

@@ -18,7 +18,8 @@ pub struct RouteConfiguration {
     pub ignore_port_in_host_matching: bool,
     /// Applied after the virtual host's, unless `most_specific_header_mutations_wins`.
     pub headers: HeaderMutation,
-    /// Reverses the order of header mutation levels, so that the route's win.
+    /// Reverses the order of header mutation levels, so that the route's win. Those of a weighted
+    /// cluster are applied first all the same.
     pub most_specific_header_mutations_wins: bool,
     /// Where it was configured.
     pub origin: Origin,

@@ -10,7 +10,8 @@ use crate::policy::{
 
 /// The header mutations that apply to one request, in order: weighted cluster, route, virtual host,
 /// route configuration, so that the least specific is applied last and wins. With
-/// `most_specific_header_mutations_wins` it is the other way round.
+/// `most_specific_header_mutations_wins` it is the other way round, but for the weighted cluster,
+/// which Envoy always applies first.
 #[derive(Clone, Copy, Debug)]
 pub struct MutationLevels<'a>([Option<&'a HeaderMutation>; 4]);
 
@@ -22,36 +23,39 @@ impl<'a> MutationLevels<'a> {
         route: &'a Route,
         weighted: Option<&'a WeightedCluster>,
     ) -> Self {
-        let mut levels = [
-            weighted.map(|cluster| &cluster.headers),
-            Some(&route.headers),
-            Some(&virtual_host.headers),
-            Some(&config.headers),
-        ];
+        let (mut first, mut last) = (&route.headers, &config.headers);
         if config.most_specific_header_mutations_wins {
-            levels.reverse();
+            std::mem::swap(&mut first, &mut last);
         }
-        Self(levels)
+        Self([
+            weighted.map(|cluster| &cluster.headers),
+            Some(first),
+            Some(&virtual_host.headers),
+            Some(last),
+        ])
     }
 
     /// Whether any level changes responses.
     pub fn change_responses(&self) -> bool {
-        self.0
-            .into_iter()
-            .flatten()
+        self.iter()
             .any(|level| !level.response_add.is_empty() || !level.response_remove.is_empty())
+    }
+
+    /// What each level says, in the order in which they apply.
+    pub fn iter(&self) -> impl Iterator<Item = &'a HeaderMutation> + use<'a> {
+        self.0.into_iter().flatten()
     }
 
     /// Changes the headers of a request. Envoy does it before it rewrites host and path.
     pub fn mutate_request(&self, headers: &mut HeaderMap) {
-        for level in self.0.into_iter().flatten() {
+        for level in self.iter() {
             mutate_request(headers, level);
         }
     }
 
     /// Changes the headers of a response, local replies included.
     pub fn mutate_response(&self, headers: &mut HeaderMap) {
-        for level in self.0.into_iter().flatten() {
+        for level in self.iter() {
             mutate_response(headers, level);
         }
     }

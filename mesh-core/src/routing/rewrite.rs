@@ -51,7 +51,10 @@ pub fn redirect_location(
         }
     });
     let path = redirect_path(redirect, matcher, head.path);
-    format!("{scheme}://{host}{}{path}", port.unwrap_or_default())
+    // Without it the path would go on with the host.
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let port = port.unwrap_or_default();
+    format!("{scheme}://{host}{port}{slash}{path}")
 }
 
 /// Where a plain request to a virtual host that demands TLS is redirected (301), before any of its

@@ -32,6 +32,7 @@ pub struct Router {
     hosts: HostTable,
     /// Of each virtual host.
     routes: Box<[RouteIndex]>,
+    changes_headers: bool,
 }
 
 /// A virtual host or route that an error speaks of.
@@ -138,6 +139,7 @@ impl Router {
         }
         let hosts = HostTable::new(&domains).ok_or_else(too_large)?;
         Ok(Self {
+            changes_headers: changes_headers(&config),
             config,
             hosts,
             routes: routes.into(),
@@ -148,6 +150,13 @@ impl Router {
     #[inline]
     pub fn config(&self) -> &Arc<RouteConfiguration> {
         &self.config
+    }
+
+    /// Whether any of its levels changes any headers: most configurations have none, and need not be
+    /// asked about each request.
+    #[inline]
+    pub const fn changes_headers(&self) -> bool {
+        self.changes_headers
     }
 
     /// The index of the virtual host that serves `authority`, written in any case: the exact domain,
@@ -217,4 +226,24 @@ fn check_mutation(mutation: &HeaderMutation, place: impl Fn() -> Place) -> Resul
         true => Err(RouterError::HostMutation(place())),
         false => Ok(()),
     }
+}
+
+fn changes_headers(config: &RouteConfiguration) -> bool {
+    let weighted = |route: &Route| match &route.action {
+        RouteAction::Forward(action) => match &action.cluster {
+            ClusterSpecifier::Weighted(weighted) => {
+                weighted.clusters().iter().any(|c| !c.headers.is_empty())
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    !config.headers.is_empty()
+        || config.virtual_hosts.iter().any(|host| {
+            !host.headers.is_empty()
+                || host
+                    .routes
+                    .iter()
+                    .any(|route| !route.headers.is_empty() || weighted(route))
+        })
 }

@@ -104,8 +104,10 @@ fn the_least_specific_level_wins_unless_told_otherwise() {
     assert_eq!(won, ["config"]);
     assert_eq!(order, ["cluster", "route", "host", "config"]);
     config.most_specific_header_mutations_wins = true;
+    // A weighted cluster is always first: Envoy's goes on with the route's once it has applied its
+    // own.
     let (won, order) = apply(&config, Some(&cluster));
-    assert_eq!(won, ["cluster"]);
-    assert_eq!(order, ["config", "host", "route", "cluster"]);
+    assert_eq!(won, ["route"]);
+    assert_eq!(order, ["cluster", "config", "host", "route"]);
     assert_eq!(apply(&config, None).0, ["route"]);
 }

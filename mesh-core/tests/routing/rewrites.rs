@@ -150,6 +150,7 @@ fn location_paths() {
     for (redirect, expected) in [
         (path("/n", false), "/n?q=1"),
         (path("/n", true), "/n"),
+        (path("n", false), "/n?q=1"),
         (path("/n?z=1", false), "/n?z=1"),
         (path("/n?z=1", true), "/n?z=1"),
         (replace("/new", false), "/new/x?q=1"),
@@ -157,6 +158,7 @@ fn location_paths() {
         (replace("/new?x=1", false), "/new?x=1/x?q=1"),
         (replace("/new?x=1", true), "/new"),
         (replace("", false), "/old/x?q=1"),
+        (replace("new", false), "/new/x?q=1"),
         (strip, "/old/x"),
         (pattern, "/odl/x?q=1"),
     ] {

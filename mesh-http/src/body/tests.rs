@@ -97,7 +97,7 @@ fn the_end_is_told_once_and_as_it_was() {
 }
 
 #[test]
-fn guards_join_and_can_be_added_to() {
+fn guards_join() {
     struct Count(usize, Heard);
     impl OnEnd for Count {
         fn on_end(&mut self, end: BodyEnd) {
@@ -107,10 +107,9 @@ fn guards_join_and_can_be_added_to() {
     let ends = Heard::default();
     let mut body = Body::from("whole");
     body.on_end(Count(1, ends.clone()));
-    body.guard_mut::<Count>().unwrap().0 += 1;
     let (body, others) = heard(body);
     drop(body);
-    assert_eq!(*ends.lock().unwrap(), [BodyEnd::Dropped; 2]);
+    assert_eq!(*ends.lock().unwrap(), [BodyEnd::Dropped]);
     assert_eq!(*others.lock().unwrap(), [BodyEnd::Dropped]);
 }
 

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use mesh_core::{
     cluster::{Cluster, PickArgs, PickError},
     policy::{HostRewrite, Metadata, RoutingPriority},
 };
 
-use super::{Outlier, OutlierLayer};
+use super::{Outlier, OutlierLayer, rewrite_host};
 use crate::{
     Error,
     call::{Call, Destination, Step, now},
@@ -96,7 +96,7 @@ impl<S: Step> Step for Balance<S> {
         ) && !endpoint.hostname().is_empty()
             && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
         {
-            call.request.headers_mut().insert(header::HOST, host);
+            rewrite_host(&mut call.request, host);
         }
         call.endpoint = Some(endpoint);
         call.attempts += 1;
@@ -110,7 +110,7 @@ impl<S: Step> Step for Balance<S> {
                 .insert("x-envoy-attempt-count", count);
         }
         self.inner.call(call).await?;
-        call.guard.in_flight = Some((pick, permit));
+        call.in_flight = Some((pick, permit));
         Ok(())
     }
 }

@@ -53,7 +53,10 @@ pub use self::{
     route::{Route, RouteLayer},
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
-pub(crate) use self::{observe::Ending, outlier::Attempt, route::head, timeout::expired};
+pub(crate) use self::{
+    route::{head, rewrite_host},
+    timeout::expired,
+};
 
 use crate::{
     Body, BoxError, Error,
@@ -175,13 +178,15 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let step = Arc::clone(&self.step);
         let env = Arc::clone(&self.env);
-        let mut call = Call::new(request.map(Body::new), env);
+        let mut call = Box::new(Call::new(request.map(Body::new), env));
         Carried::restore(&mut call);
         ResponseFuture(Box::pin(async move {
             step.call(&mut call).await?;
             match call.response.take() {
                 Some(mut response) => {
-                    call.guard.attach(response.body_mut());
+                    if call.is_open() {
+                        response.body_mut().on_end_boxed(call);
+                    }
                     Ok(response)
                 }
                 None => Err(Error::invalid("the innermost step left no response")),

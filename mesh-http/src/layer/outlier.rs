@@ -1,13 +1,13 @@
 //! Tells the cluster how each attempt ended: the one place where an attempt's outcome is decided.
 
-use std::{sync::Arc, time::Instant};
-
 use http_body::Body as _;
-use mesh_core::{Failure, Outcome, cluster::Endpoint, is_grpc, telemetry::AttemptRecord};
+use mesh_core::{Outcome, is_grpc};
+use tracing::{Instrument, field};
 
 use crate::{
-    BodyEnd, Error,
-    call::{Call, Destination, Env, Step, now},
+    Error,
+    call::{Call, Step, now},
+    guard::OpenAttempt,
 };
 
 /// Feeds outcomes to outlier detection and attempt telemetry.
@@ -32,87 +32,62 @@ impl<S: Step> Step for Outlier<S> {
         } else {
             now()
         };
-        let result = self.inner.call(call).await;
-        let (Some(destination), Some(endpoint)) = (&call.destination, call.endpoint.take()) else {
-            return result;
+        let span = tracing::info_span!(
+            "mesh.client.attempt",
+            mesh.attempt = call.attempts,
+            server.address = call.endpoint.as_ref().map(|e| field::display(e.address())),
+            http.response.status_code = field::Empty,
+            error.type = field::Empty,
+        );
+        let result = if span.is_disabled() {
+            self.inner.call(call).await
+        } else {
+            // Boxed, so that the state of requests without a span stays small.
+            Box::pin(self.inner.call(call).instrument(span.clone())).await
         };
         let outcome = match (&result, &call.response) {
-            (Ok(()), Some(response)) => Outcome::of_head(response.status(), response.headers()),
-            (Err(error), _) => match error.failure() {
-                Some(failure) => Outcome::Failure(failure),
-                // The mesh refused it: that says nothing of the endpoint.
-                None => return result,
-            },
+            (Ok(()), Some(response)) => {
+                span.record("http.response.status_code", response.status().as_u16());
+                Outcome::of_head(response.status(), response.headers())
+            }
+            (Err(error), _) => {
+                span.record("error.type", error.flag().as_str());
+                match error.failure() {
+                    Some(failure) => Outcome::Failure(failure),
+                    // The mesh refused it: that says nothing of the endpoint.
+                    None => return result,
+                }
+            }
             (Ok(()), None) => return result,
         };
-        let attempt = Attempt {
-            destination: destination.clone(),
-            endpoint,
-            started,
-            number: call.attempts,
-            env: call.env.clone(),
-        };
-        let Some(response) = call.response.as_ref().filter(|_| result.is_ok()) else {
-            attempt.record(outcome);
-            return result.map_err(|mut error| {
-                error.set_attempts(call.attempts);
-                error
-            });
-        };
-        let awaits_trailers = is_grpc(response.headers())
-            && matches!(
-                outcome,
-                Outcome::Response {
-                    grpc_status: None,
-                    ..
-                }
-            );
-        if !awaits_trailers {
-            attempt.record(outcome);
-        }
-        if awaits_trailers || !response.body().is_end_stream() {
-            let head = awaits_trailers.then_some(outcome);
-            call.guard.attempt = Some((attempt, head));
-        }
-        Ok(())
-    }
-}
-
-/// An attempt whose outcome is being waited for.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    destination: Destination,
-    endpoint: Arc<Endpoint>,
-    started: Instant,
-    number: u32,
-    env: Env,
-}
-
-impl Attempt {
-    /// The body ended; `head` is the outcome that only trailers can complete.
-    pub(crate) fn body_ended(&self, end: BodyEnd, head: Option<Outcome>) {
-        match (end, head) {
-            (BodyEnd::Complete { grpc_status }, Some(Outcome::Response { status, .. })) => {
-                self.record(Outcome::Response {
-                    status,
-                    grpc_status: Some(grpc_status.unwrap_or(2)),
+        let response = match (&result, &call.response) {
+            (Ok(()), Some(response)) => response,
+            _ => {
+                call.record_attempt(started, outcome);
+                return result.map_err(|mut error| {
+                    error.set_attempts(call.attempts);
+                    error
                 });
             }
-            (BodyEnd::Error, _) => self.record(Outcome::Failure(Failure::Reset)),
-            _ => {}
-        }
-    }
-
-    fn record(&self, outcome: Outcome) {
-        let cluster = self.destination.cluster();
-        let now = now();
-        cluster.record(&self.endpoint, outcome, now, &*self.env.random);
-        self.env.recorder.attempt_ended(&AttemptRecord::new(
-            cluster,
-            &self.endpoint,
+        };
+        let unknown = matches!(
             outcome,
-            self.number,
-            now.saturating_duration_since(self.started),
-        ));
+            Outcome::Response {
+                grpc_status: None,
+                ..
+            }
+        );
+        let awaits_trailers = unknown && is_grpc(response.headers());
+        let ended = response.body().is_end_stream();
+        if !awaits_trailers {
+            call.record_attempt(started, outcome);
+        }
+        if awaits_trailers || !ended {
+            call.open_attempt = Some(OpenAttempt {
+                started,
+                head: awaits_trailers.then_some(outcome),
+            });
+        }
+        Ok(())
     }
 }

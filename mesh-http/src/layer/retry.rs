@@ -126,7 +126,7 @@ impl<S: Step> Retry<S> {
             if let Some(response) = call.response.take() {
                 discard(response);
             }
-            call.guard.discard();
+            call.discard_attempt();
             tracing::debug!(attempt = state.attempt(), ?back_off, "retrying");
             pause(call, back_off).await?;
         }

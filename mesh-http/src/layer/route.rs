@@ -8,7 +8,7 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 use mesh_core::{
-    Flag, Mesh, SnapshotRef,
+    Flag, Mesh, SnapshotRef, is_grpc,
     policy::{ClusterNotFoundCode, ForwardAction, HostRewrite, RouteAction},
     routing::{self, MutationLevels, RequestHead, Router},
 };
@@ -19,6 +19,7 @@ use crate::{
     error::local_reply,
 };
 
+const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 
 /// Routes by the current snapshot of a [`Mesh`]; what it learns steers the layers below.
@@ -60,13 +61,18 @@ impl<S: Step> Step for Route<S> {
             return Ok(());
         }
         prepare(&target, &mut call.request)?;
-        let responds = levels(&target).change_responses().then(|| target.clone());
+        let responds = (target.changes_headers() && levels(&target).change_responses())
+            .then(|| target.clone());
         call.destination = Some(Destination::Routed(target));
-        self.inner.call(call).await?;
-        if let (Some(target), Some(response)) = (responds, &mut call.response) {
-            levels(&target).mutate_response(response.headers_mut());
+        let result = self.inner.call(call).await;
+        let Some(target) = responds else {
+            return result;
+        };
+        let levels = levels(&target);
+        if let Some(response) = &mut call.response {
+            levels.mutate_response(response.headers_mut());
         }
-        Ok(())
+        result.map_err(|error| error.with_reply_headers(levels))
     }
 }
 
@@ -85,12 +91,12 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
             snapshot.outbound_ports()
         ))
     })?;
+    let grpc = || is_grpc(request.headers());
     let host = router
         .virtual_host(head.authority)
         .ok_or_else(|| no_virtual_host(router, &head))?;
     if let Some(location) = routing::tls_redirect(&router.config().virtual_hosts[host], &head) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        let mut response = local_reply(StatusCode::MOVED_PERMANENTLY, "", grpc());
         response
             .headers_mut()
             .insert(header::LOCATION, location_value(location)?);
@@ -107,10 +113,18 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
             let status = redirect
                 .response_code
                 .unwrap_or(StatusCode::MOVED_PERMANENTLY);
-            return reply_with(status, Some(location), "", router, host, index);
+            return reply_with(status, Some(location), "", grpc(), router, host, index);
         }
         RouteAction::DirectResponse(direct) => {
-            return reply_with(direct.status, None, &direct.body, router, host, index);
+            return reply_with(
+                direct.status,
+                None,
+                &direct.body,
+                grpc(),
+                router,
+                host,
+                index,
+            );
         }
         _ => {
             return Err(Error::no_route(format!(
@@ -121,15 +135,17 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
     };
     let choice = routing::choose_cluster(action, &head, draw);
     let name = choice.as_ref().map_or("", |c| c.name);
+    let weighted = choice.and_then(|c| c.weighted);
     let Some(cluster) = snapshot.cluster_position(name) else {
-        return Err(no_cluster(action, name, &route.origin));
+        let (config, weighted) = (router.config(), weighted.map(|(_, entry)| entry));
+        let levels = MutationLevels::new(config, &config.virtual_hosts[host], route, weighted);
+        return Err(no_cluster(action, name, &route.origin).with_reply_headers(levels));
     };
-    let weighted = choice.and_then(|c| c.weighted).map(|(index, _)| index);
     Ok(Found::Forward(Target {
         router: router_index,
         host,
         route: index,
-        weighted,
+        weighted: weighted.map(|(index, _)| index),
         cluster,
         snapshot,
     }))
@@ -229,11 +245,12 @@ fn reply_with(
     status: StatusCode,
     location: Option<String>,
     body: &str,
+    grpc: bool,
     router: &Router,
     host: usize,
     route: usize,
 ) -> Result<Found, Error> {
-    let mut response = local_reply(status, body.to_owned());
+    let mut response = local_reply(status, body, grpc);
     if let Some(location) = location {
         response
             .headers_mut()
@@ -258,21 +275,27 @@ fn levels(target: &Target) -> MutationLevels<'_> {
 
 /// Request header changes, then the host's rewrite, then the path's: Envoy's order.
 fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
-    levels(target).mutate_request(request.headers_mut());
+    if target.changes_headers() {
+        levels(target).mutate_request(request.headers_mut());
+    }
     let Some(action) = target.action() else {
         return Ok(());
     };
-    let host = match (target.weighted(), &action.host_rewrite) {
-        (Some(entry), _) if entry.host_rewrite_literal.is_some() => {
-            entry.host_rewrite_literal.clone()
-        }
-        (_, Some(HostRewrite::Literal(value))) => Some(value.clone()),
-        (_, Some(HostRewrite::Header(name))) => request.headers().get(name).cloned(),
+    // Envoy's weighted clusters leave no trace of the old host.
+    if let Some(host) = target
+        .weighted()
+        .and_then(|w| w.host_rewrite_literal.as_ref())
+    {
+        request.headers_mut().insert(header::HOST, host.clone());
+    }
+    let host = match &action.host_rewrite {
+        Some(HostRewrite::Literal(value)) => Some(value.clone()),
+        Some(HostRewrite::Header(name)) => request.headers().get(name).cloned(),
         // `Auto` waits for the endpoint.
         _ => None,
     };
     if let Some(host) = host {
-        request.headers_mut().insert(header::HOST, host);
+        rewrite_host(request, host);
     }
     let path = request
         .uri()
@@ -304,6 +327,15 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Writes `host` over the request's, which goes on in a header, as Envoy does.
+pub(crate) fn rewrite_host<B>(request: &mut Request<B>, host: HeaderValue) {
+    let old = request.headers_mut().insert(header::HOST, host);
+    let authority = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
+    if let Some(old) = old.or_else(authority) {
+        request.headers_mut().insert(X_ENVOY_ORIGINAL_HOST, old);
+    }
+}
+
 /// Envoy's fault filter: the delay, then the abort, each by a draw of its own.
 async fn inject(fault: &mesh_core::policy::Fault, call: &mut Call) -> Option<Response<Body>> {
     if let Some(delay) = &fault.delay
@@ -319,5 +351,5 @@ async fn inject(fault: &mesh_core::policy::Fault, call: &mut Call) -> Option<Res
     }
     let error = Error::new(Flag::FaultInjected, abort.http_status, "fault filter abort")
         .with_body("fault filter abort");
-    Some(error.into_response(mesh_core::is_grpc(call.request.headers())))
+    Some(error.into_response(is_grpc(call.request.headers())))
 }

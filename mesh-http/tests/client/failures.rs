@@ -72,7 +72,7 @@ async fn each_request_is_recorded_once_and_each_attempt() {
     tokio::task::yield_now().await;
     call.abort();
     let _ = call.await;
-    assert_eq!(take(), ["start Client", "end None Some(\"DC\") 0 attempts"]);
+    assert_eq!(take(), ["start Client", "end None Some(\"DC\") 1 attempts"]);
 
     endpoints.act(1, [Act::HalfBody]);
     drop(client.get("http://svc/").send().await.unwrap());

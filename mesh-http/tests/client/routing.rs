@@ -71,13 +71,20 @@ async fn a_request_that_nothing_matches_says_what_is_known() {
 
 #[tokio::test]
 async fn an_unknown_cluster_is_nc_and_an_empty_one_uh() {
-    let routes = vec![
+    let mut routes = vec![
         Route::to_cluster(
             RouteMatch::new(PathMatcher::Exact("/nowhere".into())),
             "gone",
         ),
         Route::to_cluster(RouteMatch::any(), "empty"),
     ];
+    for route in &mut routes {
+        route.headers.response_add.push(HeaderValueOption {
+            name: HeaderName::from_static("x-back"),
+            value: http::HeaderValue::from_static("2"),
+            action: Default::default(),
+        });
+    }
     let mesh = mesh(routes, [(Cluster::new("empty"), vec![])]);
     let client = Endpoints::default().client(&mesh);
 
@@ -90,6 +97,8 @@ async fn an_unknown_cluster_is_nc_and_an_empty_one_uh() {
             Some("gone")
         )
     );
+    // Envoy changes the headers of its own replies too.
+    assert_eq!(error.into_response(false).headers()["x-back"], "2");
     let error = client.get("http://svc/").send().await.unwrap_err();
     assert_eq!(
         (error.flag(), error.status()),
@@ -97,6 +106,7 @@ async fn an_unknown_cluster_is_nc_and_an_empty_one_uh() {
     );
     assert!(error.to_string().contains("no healthy upstream"), "{error}");
     let reply = error.into_response(false);
+    assert_eq!(reply.headers()["x-back"], "2");
     assert_eq!(text(reply).await, "no healthy upstream");
 }
 
@@ -126,6 +136,20 @@ async fn redirects_and_direct_responses_are_answered_here() {
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain");
     assert_eq!(text(response).await, "short");
+
+    // Envoy's local replies to gRPC are HTTP 200 without a body, whatever they say.
+    let grpc = |path| {
+        let request = client.get(path);
+        request.header("content-type", "application/grpc").send()
+    };
+    let response = grpc("http://svc/").await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "2");
+    assert_eq!(response.headers()["grpc-message"], "short");
+    let response = grpc("http://svc/old").await.unwrap();
+    assert_eq!(response.headers()[header::LOCATION], "https://svc/old");
+    assert_eq!(response.headers()["grpc-status"], "2");
+    assert!(!response.headers().contains_key("grpc-message"));
     assert!(endpoints.called().is_empty());
 }
 
@@ -165,6 +189,7 @@ async fn rewrites_and_header_changes_reach_the_upstream_and_the_caller() {
     assert_eq!(request.uri().path_and_query().unwrap(), "/v2/items?x=1");
     assert_eq!(request.headers()["x-envoy-original-path"], "/api/items?x=1");
     assert_eq!(request.headers()[header::HOST], "inner");
+    assert_eq!(request.headers()["x-envoy-original-host"], "svc");
     assert_eq!(request.headers()["x-added"], "1");
     assert!(!request.headers().contains_key("x-secret"));
 }

@@ -1,0 +1,90 @@
+//! What differs between Envoy and the mesh on purpose, each by name. `docs/envoy-differences.md`
+//! holds the same rows for users; a difference that is not named here fails the tests.
+
+use crate::wire::Message;
+
+/// Whose answer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Envoy's.
+    Envoy,
+    /// The mesh's.
+    Mesh,
+}
+
+/// Headers that Envoy adds to every request it forwards, and why the mesh does not. They count when
+/// the request brought them.
+const ADDED_TO_REQUESTS: &[(&str, &str)] = &[(
+    "x-forwarded-proto",
+    "tells the upstream that a proxy stood between; in a process none does",
+)];
+
+/// Headers that frame a message on its connection; the bodies themselves are compared.
+const FRAMING: &[(&str, &str)] = &[
+    ("connection", "of the connection, not of the message"),
+    (
+        "content-length",
+        "Envoy writes 0 where hyper writes nothing",
+    ),
+    ("transfer-encoding", "of the connection, not of the message"),
+];
+
+/// Request headers of which Envoy makes one line, with commas, when there are several. The mesh keeps
+/// the lines, which mean the same (RFC 9110 §5.3).
+const FOLDED: &[&str] = &["accept", "content-type", "user-agent"];
+
+/// Headers of responses that say who carried them, not what they say.
+const OF_RESPONSES: &[(&str, &str)] = &[
+    (
+        "date",
+        "set by whoever writes a response to a socket: the mesh hands over a value",
+    ),
+    ("server", "names the proxy; in a process there is none"),
+    (
+        "x-envoy-upstream-service-time",
+        "a measured time, which telemetry has",
+    ),
+];
+
+/// Why a header of a forwarded request does not count, if it does not.
+pub fn request_header(side: Side, name: &str) -> Option<&'static str> {
+    match side {
+        Side::Envoy => reason(ADDED_TO_REQUESTS, name),
+        Side::Mesh => None,
+    }
+}
+
+/// Why a header of any message does not count, if it does not.
+pub fn framing(name: &str) -> Option<&'static str> {
+    reason(FRAMING, name)
+}
+
+/// Whether lines of a request header count as one.
+pub fn is_folded(name: &str) -> bool {
+    FOLDED.contains(&name)
+}
+
+/// Why a request is not asked at all.
+pub fn excluded(request: &Message) -> Option<&'static str> {
+    let head = &request.head;
+    let grpc = head
+        .header("content-type")
+        .is_some_and(|t| t.starts_with("application/grpc"));
+    if grpc && head.start[0] == "HEAD" {
+        return Some(
+            "gRPC has no HEAD; Envoy leaves grpc-message out of its own replies to one, as if it \
+             were a body",
+        );
+    }
+    None
+}
+
+/// Why a header of a response does not count, if it does not.
+pub fn response_header(_: Side, name: &str) -> Option<&'static str> {
+    reason(OF_RESPONSES, name)
+}
+
+fn reason(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    list.iter()
+        .find_map(|(n, reason)| (*n == name).then_some(*reason))
+}

@@ -1,0 +1,65 @@
+//! Route configurations.
+
+use mesh_core::policy::{
+    HeaderMutation, Name, Route, RouteConfiguration, TlsRequirement, VirtualHost,
+};
+
+use super::Draws;
+
+/// A route configuration that Envoy accepts.
+pub fn route_configuration(draws: &Draws) -> RouteConfiguration {
+    let mut seen = Vec::new();
+    let mut hosts = Vec::new();
+    for _ in 0..draws.pick(&[1, 2, 3, 4]) {
+        let mut domains = draws.several(&[1, 2, 3], Draws::domain);
+        domains.retain(|domain| {
+            let new = !seen.contains(&domain.to_ascii_lowercase());
+            seen.push(domain.to_ascii_lowercase());
+            new
+        });
+        if domains.is_empty() {
+            continue;
+        }
+        let routes = draws.several(&[1, 2, 4, 6, 8], |d| {
+            let mut route = Route::new(d.route_match(), d.action());
+            route.headers = d.level(3);
+            route
+        });
+        let mut host = VirtualHost::new(domains, routes);
+        host.headers = draws.level(4);
+        host.include_request_attempt_count = draws.one_in(4);
+        if draws.one_in(16) {
+            host.require_tls = TlsRequirement::All;
+        }
+        hosts.push(host);
+    }
+    let mut config = RouteConfiguration::new("rc", hosts);
+    config.ignore_port_in_host_matching = draws.one_in(2);
+    config.headers = draws.level(4);
+    config.most_specific_header_mutations_wins = draws.one_in(2);
+    config
+}
+
+impl Draws {
+    fn level(&self, one_in: usize) -> HeaderMutation {
+        match self.one_in(one_in) {
+            true => self.mutation(),
+            false => HeaderMutation::default(),
+        }
+    }
+
+    fn domain(&self) -> Name {
+        let host = self.host();
+        match self.below(16) {
+            0 | 1 => "*".into(),
+            2..=4 => format!("*.{host}").into(),
+            5 => format!("*{host}").into(),
+            6..=8 => format!("{host}.*").into(),
+            9 => format!("{host}:*").into(),
+            10 => format!("{host}:80").into(),
+            11 => self.pick(&["[::1]", "[::1]:80", "[::1]:*"]).into(),
+            12 => host.to_ascii_uppercase().into(),
+            _ => host.into(),
+        }
+    }
+}

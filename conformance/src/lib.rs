@@ -1,0 +1,27 @@
+//! Asks a real Envoy 1.40 and the mesh the same questions, and compares the answers.
+//!
+//! ```text
+//!                 ┌─ translate ─▶ Envoy (a process) ──┐
+//!  policy, cases ─┤                                   ├─▶ the same upstreams ─▶ two Answers
+//!                 └─ publish ───▶ mesh_http::Client ──┘
+//! ```
+//!
+//! Nothing here decides what is right: Envoy does. What differs on purpose is listed by name in
+//! [`differences`], with the reason, and in `docs/envoy-differences.md`.
+
+pub mod answer;
+pub mod ask;
+pub mod compare;
+pub mod differences;
+pub mod envoy;
+pub mod generate;
+pub mod shrink;
+pub mod translate;
+pub mod upstream;
+pub mod wire;
+
+/// An error of any kind, for the test that reports it.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The result of anything that a test reports when it fails.
+pub type Result<T = ()> = std::result::Result<T, Error>;

@@ -1,0 +1,120 @@
+//! `RouteMatch` and the matchers in it.
+
+use mesh_core::policy::{
+    CookieMatcher, FractionalPercent, HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher,
+    QueryMatch, QueryParameterMatcher, Regex, RouteMatch, StringMatch, StringMatcher,
+};
+use serde_json::{Value, json};
+
+use crate::Result;
+
+pub(super) fn route_match(route_match: &RouteMatch) -> Result<Value> {
+    let RouteMatch {
+        path,
+        case_sensitive,
+        headers,
+        query_parameters,
+        cookies,
+        runtime_fraction,
+        grpc,
+    } = route_match;
+    let mut value = match path {
+        PathMatcher::Prefix(prefix) => json!({"prefix": &**prefix}),
+        PathMatcher::Exact(path) => json!({"path": &**path}),
+        PathMatcher::Regex(regex) => json!({"safe_regex": self::regex(regex)}),
+        PathMatcher::SeparatedPrefix(prefix) => json!({"path_separated_prefix": &**prefix}),
+        other => return Err(format!("{other:?} has no translation").into()),
+    };
+    value["case_sensitive"] = json!(case_sensitive);
+    value["headers"] = header_matchers(headers)?;
+    let queries: Result<Vec<_>> = query_parameters.iter().map(query_parameter).collect();
+    value["query_parameters"] = json!(queries?);
+    let cookies: Result<Vec<_>> = cookies.iter().map(cookie).collect();
+    value["cookies"] = json!(cookies?);
+    if let Some(fraction) = runtime_fraction {
+        value["runtime_fraction"] = json!({"default_value": all_or_nothing(*fraction)?});
+    }
+    if *grpc {
+        value["grpc"] = json!({});
+    }
+    Ok(value)
+}
+
+pub(super) fn header_matchers(headers: &[HeaderMatcher]) -> Result<Value> {
+    let headers: Result<Vec<_>> = headers.iter().map(header_matcher).collect();
+    Ok(json!(headers?))
+}
+
+fn header_matcher(matcher: &HeaderMatcher) -> Result<Value> {
+    let HeaderMatcher {
+        name,
+        kind,
+        invert_match,
+        treat_missing_header_as_empty,
+    } = matcher;
+    let name = match name {
+        HeaderMatcherName::Method => ":method",
+        HeaderMatcherName::Authority => ":authority",
+        HeaderMatcherName::Path => ":path",
+        HeaderMatcherName::Scheme => ":scheme",
+        HeaderMatcherName::Header(name) => name.as_str(),
+    };
+    let mut value = json!({
+        "name": name,
+        "invert_match": invert_match,
+        "treat_missing_header_as_empty": treat_missing_header_as_empty,
+    });
+    match kind {
+        HeaderMatch::String(matcher) => value["string_match"] = string_matcher(matcher)?,
+        HeaderMatch::Range { start, end } => {
+            value["range_match"] = json!({"start": start, "end": end});
+        }
+        HeaderMatch::Present(present) => value["present_match"] = json!(present),
+        other => return Err(format!("{other:?} has no translation").into()),
+    }
+    Ok(value)
+}
+
+fn query_parameter(matcher: &QueryParameterMatcher) -> Result<Value> {
+    let mut value = json!({"name": &*matcher.name});
+    match &matcher.kind {
+        QueryMatch::Present(present) => value["present_match"] = json!(present),
+        QueryMatch::String(matcher) => value["string_match"] = string_matcher(matcher)?,
+        other => return Err(format!("{other:?} has no translation").into()),
+    }
+    Ok(value)
+}
+
+fn cookie(matcher: &CookieMatcher) -> Result<Value> {
+    Ok(json!({
+        "name": &*matcher.name,
+        "string_match": string_matcher(&matcher.value)?,
+        "invert_match": matcher.invert_match,
+    }))
+}
+
+fn string_matcher(matcher: &StringMatcher) -> Result<Value> {
+    let mut value = match &matcher.kind {
+        StringMatch::Exact(value) => json!({"exact": &**value}),
+        StringMatch::Prefix(value) => json!({"prefix": &**value}),
+        StringMatch::Suffix(value) => json!({"suffix": &**value}),
+        StringMatch::Contains(value) => json!({"contains": &**value}),
+        StringMatch::Regex(regex) => json!({"safe_regex": self::regex(regex)}),
+        other => return Err(format!("{other:?} has no translation").into()),
+    };
+    value["ignore_case"] = json!(matcher.ignore_case);
+    Ok(value)
+}
+
+pub(super) fn regex(regex: &Regex) -> Value {
+    json!({"regex": regex.as_str()})
+}
+
+/// Envoy's draws cannot be chosen, so that only a fraction that needs none can be compared.
+fn all_or_nothing(fraction: FractionalPercent) -> Result<Value> {
+    match fraction.ratio() {
+        0.0 => Ok(json!({"numerator": 0})),
+        1.0 => Ok(json!({"numerator": 100})),
+        _ => Err(format!("runtime_fraction {fraction} is drawn at random").into()),
+    }
+}
