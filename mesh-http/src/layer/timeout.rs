@@ -167,7 +167,10 @@ impl<S: Step> Step for AttemptTimeout<S> {
 fn announce(call: &mut Call, left: Duration) {
     let grpc = is_grpc(call.request.headers());
     let headers = call.request.headers_mut();
-    let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+    // Rounded up: an upstream that ends the request before the caller's own timer does makes an
+    // answer of it.
+    let ms = left.as_nanos().div_ceil(1_000_000);
+    let ms = u64::try_from(ms).unwrap_or(u64::MAX);
     headers.insert(EXPECTED_RQ_TIMEOUT, HeaderValue::from(ms));
     if grpc {
         let asked = headers
