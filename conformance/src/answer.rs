@@ -76,7 +76,9 @@ fn upstream_headers(
     for (name, value) in headers {
         match folded.last_mut() {
             Some((last, line)) if *last == name && differences::is_folded(&name) => {
-                *line += &format!(",{value}");
+                // Envoy writes no comma behind an empty line.
+                let comma = if line.is_empty() { "" } else { "," };
+                *line += &format!("{comma}{value}");
             }
             _ => folded.push((name, value)),
         }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::{
     Result,
     answer::Answer,
-    ask,
+    ask, differences,
     envoy::Envoy,
     translate::{route_configuration, static_resources},
     upstream::Upstreams,
@@ -84,7 +84,9 @@ pub async fn disagreements(
                     }
                     Err(error) => Err(format!("rejected: {error}").into()),
                 };
-                if !matches!((&envoy, &mesh), (Ok(envoy), Ok(mesh)) if envoy == mesh) {
+                let agree =
+                    |envoy, mesh| envoy == mesh || differences::excused(envoy, mesh).is_some();
+                if !matches!((&envoy, &mesh), (Ok(envoy), Ok(mesh)) if agree(envoy, mesh)) {
                     found.push(Disagreement {
                         routes: case.routes.clone(),
                         request: request.clone(),

@@ -1,7 +1,10 @@
 //! What differs between Envoy and the mesh on purpose, each by name. `docs/envoy-differences.md`
 //! holds the same rows for users; a difference that is not named here fails the tests.
 
-use crate::wire::Message;
+use crate::{
+    answer::{Answer, Attempt},
+    wire::Message,
+};
 
 /// Whose answer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,24 @@ pub fn excluded(request: &Message) -> Option<&'static str> {
 /// Why a header of a response does not count, if it does not.
 pub fn response_header(_: Side, name: &str) -> Option<&'static str> {
     reason(OF_RESPONSES, name)
+}
+
+/// Why two unequal answers are as they should be, if they are.
+pub fn excused(envoy: &Answer, mesh: &Answer) -> Option<&'static str> {
+    let path = |a: &Attempt| a.line.split(' ').nth(1).is_some_and(|p| p.starts_with('/'));
+    let refused = mesh.status == 400 || mesh.headers.iter().any(|h| *h == grpc_internal());
+    if envoy.upstream.iter().any(|a| !path(a)) && refused && mesh.upstream.is_empty() {
+        return Some(
+            "a rewritten path that does not begin with `/` is no request line (RFC 9112 §3.2); \
+             Envoy sends it all the same",
+        );
+    }
+    None
+}
+
+/// What a 400 is to gRPC.
+fn grpc_internal() -> (String, String) {
+    ("grpc-status".to_owned(), "13".to_owned())
 }
 
 fn reason(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {

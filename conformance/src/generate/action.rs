@@ -7,7 +7,10 @@ use mesh_core::policy::{
     Regex, RouteAction, WeightedCluster, WeightedClusters,
 };
 
-use super::{Draws, matching::HEADERS};
+use super::{
+    Draws,
+    matching::{HEADERS, X_A, X_B, X_C},
+};
 
 /// The header whose number replaces a weighted draw: Envoy's own draws cannot be chosen.
 pub(super) const DRAW: HeaderName = HeaderName::from_static("x-draw");
@@ -76,7 +79,8 @@ impl Draws {
             action.host_rewrite = Some(match self.below(3) {
                 0 => HostRewrite::Literal(HeaderValue::from_static("rewritten.com")),
                 1 => HostRewrite::Auto,
-                _ => HostRewrite::Header(self.pick(&HEADERS)),
+                // Not of a header whose lines Envoy makes one of.
+                _ => HostRewrite::Header(self.pick(&[X_A, X_B, X_C])),
             });
         }
         action

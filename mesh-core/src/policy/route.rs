@@ -254,7 +254,7 @@ pub enum HostRewrite {
     Literal(http::HeaderValue),
     /// `auto_host_rewrite`: the chosen endpoint's hostname, if it has one.
     Auto,
-    /// `host_rewrite_header`: the first value of a header; absent leaves the host alone.
+    /// `host_rewrite_header`: the first value of a header; absent or empty leaves the host alone.
     Header(HeaderName),
 }
 

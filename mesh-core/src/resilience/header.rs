@@ -17,7 +17,7 @@ pub(super) fn request_matches(matcher: &HeaderMatcher, request: &RequestHead<'_>
         HeaderMatcherName::Method => request.method.as_str(),
         HeaderMatcherName::Authority => request.authority,
         HeaderMatcherName::Path => request.path,
-        HeaderMatcherName::Scheme => request.scheme,
+        HeaderMatcherName::Scheme => request.scheme(),
     };
     let line = Some(pseudo.as_bytes()).filter(|value| !value.is_empty());
     lines_match(matcher, line.into_iter())

@@ -10,7 +10,7 @@ use http::{
 pub struct RequestHead<'a> {
     /// The method.
     pub method: &'a Method,
-    /// `http` or `https`.
+    /// `http` or `https`: of the connection, or the URL. See [`scheme`](Self::scheme()).
     pub scheme: &'a str,
     /// The host as the caller wrote it, with its port if it has one.
     pub authority: &'a str,
@@ -59,6 +59,17 @@ impl<'a> RequestHead<'a> {
     /// The path without `?query` and `#fragment`: what every path matcher sees.
     pub fn path_without_query(&self) -> &'a str {
         path_without_query(self.path)
+    }
+
+    /// What `:scheme` is to matchers and redirects: `x-forwarded-proto`, from which Envoy sets it, else
+    /// the request's own.
+    pub fn scheme(&self) -> &'a str {
+        let forwarded = self.headers.get("x-forwarded-proto");
+        match forwarded.map(HeaderValue::as_bytes) {
+            Some(b"http") => "http",
+            Some(b"https") => "https",
+            _ => self.scheme,
+        }
     }
 
     pub(super) fn authority(&self) -> Option<&'a [u8]> {

@@ -169,7 +169,7 @@ fn any_line(
         HeaderMatcherName::Method => one(head.method.as_str()),
         HeaderMatcherName::Authority => one(head.authority),
         HeaderMatcherName::Path => one(head.path),
-        HeaderMatcherName::Scheme => one(head.scheme),
+        HeaderMatcherName::Scheme => one(head.scheme()),
         HeaderMatcherName::Header(name) if *name == HOST => one(head.authority),
         HeaderMatcherName::Header(name) => {
             let mut lines = head.headers.get_all(name).iter().peekable();

@@ -163,7 +163,7 @@ fn lines<'a>(name: &'a HeaderMatcherName, head: &RequestHead<'a>) -> (&'a str, V
         HeaderMatcherName::Method => (":method", one(head.method.as_str())),
         HeaderMatcherName::Authority => (":authority", one(head.authority)),
         HeaderMatcherName::Path => (":path", one(head.path)),
-        HeaderMatcherName::Scheme => (":scheme", one(head.scheme)),
+        HeaderMatcherName::Scheme => (":scheme", one(head.scheme())),
         HeaderMatcherName::Header(name) if *name == HOST => (name.as_str(), one(head.authority)),
         HeaderMatcherName::Header(name) => {
             let values = head.headers.get_all(name).iter();

@@ -34,7 +34,7 @@ pub fn redirect_location(
     matcher: &PathMatcher,
     head: &RequestHead<'_>,
 ) -> String {
-    let old_scheme = scheme(head);
+    let old_scheme = head.scheme();
     let scheme = redirect.scheme.as_deref().unwrap_or(old_scheme);
     let port = redirect.port.map(|port| format!(":{port}"));
     let host = redirect.host.as_deref().unwrap_or_else(|| {
@@ -61,7 +61,7 @@ pub fn redirect_location(
 /// routes is tried. The host stays as it is, port included, as in Envoy.
 pub fn tls_redirect(virtual_host: &VirtualHost, head: &RequestHead<'_>) -> Option<String> {
     match virtual_host.require_tls {
-        TlsRequirement::All if scheme(head) != "https" => {
+        TlsRequirement::All if head.scheme() != "https" => {
             Some(format!("https://{}{}", head.authority, head.path))
         }
         TlsRequirement::All | TlsRequirement::None => None,
@@ -105,15 +105,6 @@ fn replace_regex(pattern: &Regex, substitution: &str, path_and_query: &str) -> S
     let path = path_without_query(path_and_query);
     let rest = &path_and_query[path.len()..];
     pattern.replace_all(path, substitution) + rest
-}
-
-/// `x-forwarded-proto`, from which Envoy sets `:scheme`, else the request's own.
-fn scheme<'a>(head: &RequestHead<'a>) -> &'a str {
-    match head.headers.get("x-forwarded-proto").map(|v| v.as_bytes()) {
-        Some(b"http") => "http",
-        Some(b"https") => "https",
-        _ => head.scheme,
-    }
 }
 
 /// The host and `:port` of an authority; the port is empty when there is none.

@@ -253,6 +253,21 @@ fn pseudo_headers_and_host() {
     }
 }
 
+/// Envoy sets `:scheme` from `x-forwarded-proto`.
+#[test]
+fn a_forwarded_proto_is_the_scheme() {
+    let https = HeaderMatcher::new(
+        HeaderMatcherName::Scheme,
+        HeaderMatch::String(StringMatcher::exact("https")),
+    );
+    let request = Request::get("/");
+    assert!(!holds(&with(&https), &request));
+    assert!(holds(
+        &with(&https),
+        &request.with("x-forwarded-proto", "https")
+    ));
+}
+
 #[test]
 fn query_parameters_are_raw_and_the_first_counts() {
     let query = |kind| RouteMatch {

@@ -290,7 +290,10 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     }
     let host = match &action.host_rewrite {
         Some(HostRewrite::Literal(value)) => Some(value.clone()),
-        Some(HostRewrite::Header(name)) => request.headers().get(name).cloned(),
+        Some(HostRewrite::Header(name)) => {
+            let value = request.headers().get(name);
+            value.filter(|value| !value.is_empty()).cloned()
+        }
         // `Auto` waits for the endpoint.
         _ => None,
     };

@@ -194,6 +194,26 @@ async fn rewrites_and_header_changes_reach_the_upstream_and_the_caller() {
     assert!(!request.headers().contains_key("x-secret"));
 }
 
+#[tokio::test]
+async fn an_empty_header_rewrites_no_host() {
+    let routes = route(|mut action| {
+        let name = HeaderName::from_static("x-host");
+        action.host_rewrite = Some(HostRewrite::Header(name));
+        action
+    });
+    let endpoints = Endpoints::default();
+    let client = endpoints.client(&mesh(routes, [(Cluster::new("c"), vec![endpoint(1)])]));
+    for host in ["", "inner"] {
+        let request = client.get("http://svc/").header("x-host", host);
+        request.send().await.unwrap();
+    }
+    let [kept, rewritten] = &endpoints.requests()[..] else {
+        panic!("two requests")
+    };
+    assert!(!kept.headers().contains_key("x-envoy-original-host"));
+    assert_eq!(rewritten.headers()[header::HOST], "inner");
+}
+
 #[tokio::test(start_paused = true)]
 async fn faults_delay_and_abort_without_reaching_the_upstream() {
     let mut routes = route(|action| action);
