@@ -28,6 +28,7 @@ use mesh_core::{
     policy::{Address, Cluster, ConnectionPool, HttpProtocol},
 };
 
+pub(crate) use self::{error::classify, request::without_userinfo};
 pub use self::{
     error::{ConnectError, SendError, SendErrorKind},
     gate::{Gate, Limits, Permit},
