@@ -53,7 +53,12 @@ pub use self::{
     route::{Route, RouteLayer},
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
-pub(crate) use self::{observe::Ending, outlier::Attempt, route::head, timeout::expired};
+pub(crate) use self::{
+    observe::Ending,
+    outlier::Attempt,
+    route::{dialled, head, root_path},
+    timeout::expired,
+};
 
 use crate::{
     Body, BoxError, Error,

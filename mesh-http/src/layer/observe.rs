@@ -131,7 +131,7 @@ impl Ending {
             BodyEnd::Complete { grpc_status } => {
                 self.grpc_status = self.grpc_status.or(grpc_status)
             }
-            BodyEnd::Error => self.flag = Some(Flag::UpstreamRemoteReset),
+            BodyEnd::Error { flag, .. } => self.flag = Some(flag),
             BodyEnd::Dropped => self.flag = Some(Flag::DownstreamConnectionTermination),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body as _;
 use mesh_core::{Failure, Outcome, cluster::Endpoint, is_grpc, telemetry::AttemptRecord};
 
@@ -51,7 +51,10 @@ impl<S: Step> Step for Outlier<S> {
                 Ok(response)
             }
             Err(mut error) => {
-                if let Some(failure) = error.failure() {
+                // Time that had run out before anything was sent says nothing about the endpoint.
+                if let Some(failure) = error.failure()
+                    && (failure != Failure::Timeout || error.was_sent())
+                {
                     attempt.record(Outcome::Failure(failure));
                 }
                 error.set_attempts(call.attempts);
@@ -74,7 +77,9 @@ pub(crate) struct Attempt {
 impl Attempt {
     fn head(self, response: &mut Response<Body>) {
         let outcome = Outcome::of_head(response.status(), response.headers());
+        // A gRPC answer's HTTP status is 200; any other says it all.
         let awaits_trailers = is_grpc(response.headers())
+            && response.status() == StatusCode::OK
             && matches!(
                 outcome,
                 Outcome::Response {
@@ -101,21 +106,40 @@ impl Attempt {
                     grpc_status: Some(grpc_status.unwrap_or(2)),
                 });
             }
-            (BodyEnd::Error, _) => self.record(Outcome::Failure(Failure::Reset)),
+            (BodyEnd::Error { failure, .. }, head) => {
+                let Some(failure) = failure else { return };
+                let outcome = Outcome::Failure(failure);
+                // Envoy's timers blame the endpoint only for a missing head.
+                if failure != Failure::Timeout {
+                    self.feed(outcome);
+                }
+                if head.is_some() {
+                    self.tell(outcome);
+                }
+            }
             _ => {}
         }
     }
 
     fn record(&self, outcome: Outcome) {
+        self.feed(outcome);
+        self.tell(outcome);
+    }
+
+    /// To outlier detection.
+    fn feed(&self, outcome: Outcome) {
         let cluster = self.destination.cluster();
-        let now = now();
-        cluster.record(&self.endpoint, outcome, now, &*self.env.random);
+        cluster.record(&self.endpoint, outcome, now(), &*self.env.random);
+    }
+
+    /// To telemetry, once per attempt.
+    fn tell(&self, outcome: Outcome) {
         self.env.recorder.attempt_ended(&AttemptRecord::new(
-            cluster,
+            self.destination.cluster(),
             &self.endpoint,
             outcome,
             self.number,
-            now.saturating_duration_since(self.started),
+            now().saturating_duration_since(self.started),
         ));
     }
 }

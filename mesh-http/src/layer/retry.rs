@@ -9,7 +9,7 @@ use std::{sync::Arc, task::Waker, time::SystemTime};
 use http::{Request, Response};
 use http_body::Body as _;
 use mesh_core::{
-    Outcome,
+    Flag, Outcome,
     policy::{RetryPolicy, RoutingPriority},
     resilience::{AttemptResult, Decision, NoRetry, RetryContext, RetryState},
 };
@@ -73,29 +73,30 @@ super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer),
 
 impl<S: Step> Step for Retry<S> {
     async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        let routed = call
-            .destination
-            .as_ref()
-            .and_then(Destination::retry_policy);
-        if self
-            .fixed
-            .as_deref()
-            .or(routed)
-            .is_none_or(|p| p.num_retries == 0)
-        {
-            return self.inner.call(call).await;
-        }
         // Held here, for the call itself goes down by mutable reference.
-        let destination = call.destination.clone();
-        let policy = match (&self.fixed, &destination) {
-            (Some(policy), _) => &**policy,
-            (None, Some(destination)) => match destination.retry_policy() {
-                Some(policy) => policy,
-                None => return self.inner.call(call).await,
-            },
-            (None, None) => return self.inner.call(call).await,
+        let destination = match &self.fixed {
+            Some(_) => call.destination.clone(),
+            None => call
+                .destination
+                .as_ref()
+                .filter(|d| d.retry_policy().is_some())
+                .cloned(),
         };
-        self.attempts(call, policy, destination.as_ref()).await
+        let routed = destination.as_ref().and_then(Destination::retry_policy);
+        let Some(policy) = self.fixed.as_deref().or(routed) else {
+            return self.inner.call(call).await;
+        };
+        let mut state = RetryState::new(policy, &head(&call.request));
+        let mut result = self
+            .attempts(call, &mut state, policy, destination.as_ref())
+            .await;
+        if let Err(error) = &mut result {
+            error.set_attempts(call.attempts);
+            if state.attempt() > 1 {
+                error.set_retried();
+            }
+        }
+        result
     }
 }
 
@@ -103,35 +104,40 @@ impl<S: Step> Retry<S> {
     async fn attempts(
         &self,
         call: &mut Call,
+        state: &mut RetryState,
         policy: &RetryPolicy,
         destination: Option<&Destination>,
     ) -> Result<Response<Body>, Error> {
-        let mut state = match head(&call.request) {
-            Ok((head, _)) => RetryState::new(policy, &head),
-            Err(error) => return Err(error),
+        let limit_attempt = |call: &mut Call| {
+            call.attempt_deadline = policy
+                .per_try_timeout
+                .and_then(|limit| now().checked_add(limit));
         };
         if !state.may_retry() {
+            limit_attempt(call);
             return self.inner.call(call).await;
         }
         if policy.previous_hosts {
             call.tried = Some(Vec::new());
         }
         let (template, body) = call.take_request().into_parts();
-        let replay = body.into_replay(self.replay_limit);
+        let mut replay = Some(body.into_replay(self.replay_limit));
         loop {
-            let last = !state.may_retry();
-            call.request = match replay.body() {
+            call.request = match replay.as_ref().and_then(Replay::body) {
                 Some(body) => Request::from_parts(template.clone(), body),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
             };
-            call.attempt_deadline = policy
-                .per_try_timeout
-                .and_then(|limit| now().checked_add(limit));
+            if !state.may_retry() {
+                // The last attempt streams on: nothing need be kept.
+                replay = None;
+            }
+            limit_attempt(call);
             let result = self.inner.call(call).await;
-            let decision = decide(&mut state, policy, destination, call, &replay, &result);
+            let replayable = replay.as_ref().is_none_or(Replay::can_replay);
+            let decision = decide(state, policy, destination, call, replayable, &result);
             let back_off = match decision {
                 Decision::Retry { back_off, .. } => back_off,
-                Decision::No(reason) => return give_up(result, reason, last),
+                Decision::No(reason) => return give_up(result, reason),
             };
             if let Ok(response) = result {
                 discard(response);
@@ -147,7 +153,7 @@ fn decide(
     policy: &RetryPolicy,
     destination: Option<&Destination>,
     call: &Call,
-    replay: &Replay,
+    replayable: bool,
     result: &Result<Response<Body>, Error>,
 ) -> Decision {
     let (outcome, headers, request_sent) = match result {
@@ -166,7 +172,7 @@ fn decide(
             None => return Decision::No(NoRetry::NotRetriable),
         },
     };
-    if !replay.can_replay() {
+    if !replayable {
         return Decision::No(NoRetry::NotRetriable);
     }
     state.decide(
@@ -176,7 +182,7 @@ fn decide(
             priority: destination
                 .and_then(Destination::action)
                 .map_or(RoutingPriority::Default, |a| a.priority),
-            wall_clock: wall_clock,
+            wall_clock,
             random: &*call.env.random,
         },
         &AttemptResult {
@@ -199,23 +205,20 @@ fn wall_clock() -> SystemTime {
 fn give_up(
     result: Result<Response<Body>, Error>,
     reason: NoRetry,
-    last: bool,
 ) -> Result<Response<Body>, Error> {
-    let exhausted = reason == NoRetry::LimitExceeded || last;
+    if reason != NoRetry::LimitExceeded {
+        return result;
+    }
     match result {
         // Envoy passes the last response on as it is.
         Ok(mut response) => {
-            if reason == NoRetry::LimitExceeded {
-                response
-                    .extensions_mut()
-                    .insert(mesh_core::Flag::UpstreamRetryLimitExceeded);
-            }
+            response
+                .extensions_mut()
+                .insert(Flag::UpstreamRetryLimitExceeded);
             Ok(response)
         }
         Err(mut error) => {
-            if exhausted && error.failure().is_some() {
-                error.set_retries_exhausted();
-            }
+            error.set_retries_exhausted();
             Err(error)
         }
     }

@@ -303,7 +303,7 @@ pub(crate) fn expired(kind: DeadlineKind) -> Error {
             StatusCode::GATEWAY_TIMEOUT,
             message,
         )
-        .with_body("upstream max stream duration reached")
+        .with_body("downstream duration timeout")
         .with_failure(Failure::Timeout),
         DeadlineKind::Idle => Error::new(
             Flag::StreamIdleTimeout,
