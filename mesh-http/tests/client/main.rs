@@ -8,4 +8,5 @@ mod failures;
 mod resilience;
 mod routing;
 mod script;
+mod sockets;
 mod time;
