@@ -14,7 +14,7 @@ use mesh_core::{
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error};
+use crate::{Body, Error, layer::Activity};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -45,6 +45,8 @@ pub struct Call {
     pub(crate) attempt_deadline: Option<Instant>,
     /// How long it may go without a byte either way.
     pub(crate) idle: Option<Duration>,
+    /// How the upload of this attempt moves, when it takes time and `idle` watches it.
+    pub(crate) upload: Option<Arc<Activity>>,
     /// Attempts begun.
     pub(crate) attempts: u32,
     /// Endpoints tried, when retries must avoid them.
@@ -96,6 +98,7 @@ impl Call {
             deadline: None,
             attempt_deadline: None,
             idle: None,
+            upload: None,
             attempts: 0,
             tried: None,
             env,

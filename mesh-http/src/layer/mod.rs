@@ -57,7 +57,7 @@ pub(crate) use self::{
     observe::Ending,
     outlier::Attempt,
     route::{dialled, head, root_path},
-    timeout::expired,
+    timeout::{Activity, expired},
 };
 
 use crate::{
@@ -113,14 +113,17 @@ use step_layer;
 /// Always ready: what a call has to wait for depends on where it goes, so it waits inside the call,
 /// under its deadline.
 pub struct Tower<T> {
-    step: Arc<Arc<T>>,
+    step: Arc<Held<T>>,
     env: Env,
 }
+
+/// A clone's own reference to what all clones share.
+struct Held<T>(Arc<T>);
 
 impl<T> Tower<T> {
     pub(crate) fn new(step: T, env: Env) -> Self {
         Self {
-            step: Arc::new(Arc::new(step)),
+            step: Arc::new(Held(Arc::new(step))),
             env,
         }
     }
@@ -134,7 +137,7 @@ impl<T> Clone for Tower<T> {
     /// The outer `Arc`s are new, so that calls on different clones share no reference count.
     fn clone(&self) -> Self {
         Self {
-            step: Arc::new(Arc::clone(&self.step)),
+            step: Arc::new(Held(Arc::clone(&self.step.0))),
             env: Arc::new(Arc::clone(&self.env)),
         }
     }
@@ -184,7 +187,7 @@ where
         ResponseFuture(Box::pin(async move {
             let mut call = Call::new(request, env);
             Carried::restore(&mut call);
-            step.call(&mut call).await
+            step.0.call(&mut call).await
         }))
     }
 }

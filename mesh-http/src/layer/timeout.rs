@@ -94,7 +94,7 @@ impl<S: Step> Step for Timeout<S> {
             limits.set_deadline(deadline.at, deadline.kind);
         }
         if let Some(idle) = idle {
-            limits.set_idle(idle);
+            limits.set_idle(idle, call.upload.take());
         }
         Ok(response)
     }
@@ -133,6 +133,8 @@ impl<S: Step> Step for AttemptTimeout<S> {
             }
             announce(call, left);
         }
+        call.upload = (call.idle.is_some() && call.request.body().is_stream())
+            .then(|| Activity::track(call.request.body_mut(), began));
         let mut watch = Watch::new(call, began, deadline);
         let ended = {
             let mut inner = pin!(self.inner.call(call));
@@ -192,14 +194,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(call: &mut Call, began: Instant, deadline: Option<Deadline>) -> Self {
-        let idle = call.idle;
-        let upload = (idle.is_some() && call.request.body().is_stream())
-            .then(|| Activity::track(call.request.body_mut(), began));
+    fn new(call: &Call, began: Instant, deadline: Option<Deadline>) -> Self {
         let mut watch = Self {
             deadline,
-            idle,
-            upload,
+            idle: call.idle,
+            upload: call.upload.clone(),
             until: began,
             kind: DeadlineKind::Idle,
         };
@@ -232,7 +231,7 @@ impl Watch {
 
 /// When a request body last gave a frame.
 #[derive(Debug)]
-struct Activity {
+pub(crate) struct Activity {
     began: Instant,
     last_ms: AtomicU64,
 }
@@ -252,7 +251,7 @@ impl Activity {
         activity
     }
 
-    fn last(&self) -> Instant {
+    pub(crate) fn last(&self) -> Instant {
         let ms = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         self.began.checked_add(ms).unwrap_or(self.began)
     }
