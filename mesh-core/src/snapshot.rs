@@ -194,24 +194,26 @@ impl Snapshot {
             next.add_listener(listener, &router_index, &mut problems);
         }
 
-        for policy in &config.clusters {
-            let index = next.clusters.len();
-            if let Some(&first) = next.cluster_index.get(&policy.name) {
+        for (index, policy) in config.clusters.iter().enumerate() {
+            if let Some(first) = next.cluster_index.insert(policy.name.clone(), index) {
                 problems.push(ConfigError::Duplicate {
                     kind: "cluster",
                     name: policy.name.to_string(),
-                    first: next.clusters[first].policy().origin.clone(),
+                    first: config.clusters[first].origin.clone(),
                     second: policy.origin.clone(),
                 });
-                continue;
             }
-            next.cluster_index.insert(policy.name.clone(), index);
-            next.clusters.push(previous.reuse_cluster(policy, config));
         }
 
         if !problems.is_empty() {
             return Err(PublishError(problems));
         }
+        // Last, for a new cluster takes over what its predecessor's requests are counted by.
+        next.clusters = config
+            .clusters
+            .iter()
+            .map(|policy| previous.reuse_cluster(policy, config))
+            .collect();
         next.dangling = next.find_dangling();
         Ok(next)
     }

@@ -16,12 +16,13 @@ use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
+use mesh_core::{Failure, Flag};
 use pin_project_lite::pin_project;
 
 mod limits;
 
 pub(crate) use self::limits::TimeLimits;
-use crate::{BoxError, Error, connections::Lease, replay::ReplayBody};
+use crate::{BoxError, Error, connections::Lease, error::body_failure, replay::ReplayBody};
 
 /// The body of every request and response in the stack.
 #[derive(Default)]
@@ -188,7 +189,10 @@ impl HttpBody for Body {
         if this.tail.is_armed() {
             let end = match &frame {
                 None => Some(BodyEnd::Complete { grpc_status: None }),
-                Some(Err(_)) => Some(BodyEnd::Error),
+                Some(Err(error)) => {
+                    let (failure, flag) = body_failure(error);
+                    Some(BodyEnd::Error { failure, flag })
+                }
                 // Trailers are last, and many readers stop at `is_end_stream`: neither need see
                 // `None`.
                 Some(Ok(frame)) => match frame.trailers_ref() {
@@ -341,7 +345,12 @@ pub enum BodyEnd {
         grpc_status: Option<u8>,
     },
     /// It broke off.
-    Error,
+    Error {
+        /// How the endpoint failed; `None` when the caller's side did.
+        failure: Option<Failure>,
+        /// The reason in Envoy's words.
+        flag: Flag,
+    },
     /// It was dropped before its end.
     Dropped,
 }
@@ -384,7 +393,7 @@ impl Tail {
         if let Some(lease) = self.lease.take() {
             match end {
                 BodyEnd::Complete { .. } => lease.finish(),
-                BodyEnd::Error | BodyEnd::Dropped => lease.abandon(),
+                BodyEnd::Error { .. } | BodyEnd::Dropped => lease.abandon(),
             }
         }
         if let Some(mut guard) = self.guard.take() {

@@ -17,6 +17,7 @@ use mesh_core::{
 use crate::{
     Body, Error,
     guard::{OpenAttempt, OpenRequest},
+    layer::Activity,
 };
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
@@ -55,6 +56,8 @@ pub struct Call {
     pub(crate) attempt_deadline: Option<Instant>,
     /// How long it may go without a byte either way.
     pub(crate) idle: Option<Duration>,
+    /// How the upload of this attempt moves, when it takes time and `idle` watches it.
+    pub(crate) upload: Option<Arc<Activity>>,
     /// Attempts begun.
     pub(crate) attempts: u32,
     /// Endpoints tried, when retries must avoid them.
@@ -111,6 +114,7 @@ impl Call {
             deadline: None,
             attempt_deadline: None,
             idle: None,
+            upload: None,
             attempts: 0,
             tried: None,
             env,

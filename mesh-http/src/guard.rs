@@ -48,19 +48,30 @@ impl Call {
 
     /// Tells outlier detection and telemetry how the attempt on the current endpoint ended.
     pub(crate) fn record_attempt(&self, started: Instant, outcome: Outcome) {
-        let (Some(destination), Some(endpoint)) = (&self.destination, &self.endpoint) else {
-            return;
-        };
-        let cluster = destination.cluster();
         let now = now();
-        cluster.record(endpoint, outcome, now, &*self.env.random);
-        self.env.recorder.attempt_ended(&AttemptRecord::new(
-            cluster,
-            endpoint,
-            outcome,
-            self.attempts,
-            now.saturating_duration_since(started),
-        ));
+        self.feed(outcome, now);
+        self.tell(started, outcome, now);
+    }
+
+    /// To outlier detection.
+    fn feed(&self, outcome: Outcome, now: Instant) {
+        if let (Some(destination), Some(endpoint)) = (&self.destination, &self.endpoint) {
+            let random = &*self.env.random;
+            destination.cluster().record(endpoint, outcome, now, random);
+        }
+    }
+
+    /// To telemetry, once per attempt.
+    fn tell(&self, started: Instant, outcome: Outcome, now: Instant) {
+        if let (Some(destination), Some(endpoint)) = (&self.destination, &self.endpoint) {
+            self.env.recorder.attempt_ended(&AttemptRecord::new(
+                destination.cluster(),
+                endpoint,
+                outcome,
+                self.attempts,
+                now.saturating_duration_since(started),
+            ));
+        }
     }
 
     fn end_attempt(&mut self, end: BodyEnd) {
@@ -76,8 +87,21 @@ impl Call {
                 };
                 self.record_attempt(open.started, outcome);
             }
-            (BodyEnd::Error, _) => {
-                self.record_attempt(open.started, Outcome::Failure(Failure::Reset));
+            (
+                BodyEnd::Error {
+                    failure: Some(failure),
+                    ..
+                },
+                head,
+            ) => {
+                let outcome = Outcome::Failure(failure);
+                // Envoy's timers blame the endpoint only for a missing head.
+                if failure != Failure::Timeout {
+                    self.feed(outcome, now());
+                }
+                if head.is_some() {
+                    self.tell(open.started, outcome, now());
+                }
             }
             _ => {}
         }
@@ -110,7 +134,7 @@ impl OnEnd for Call {
                 BodyEnd::Complete { grpc_status } => {
                     open.grpc_status = open.grpc_status.or(grpc_status);
                 }
-                BodyEnd::Error => open.flag = Some(Flag::UpstreamRemoteReset),
+                BodyEnd::Error { flag, .. } => open.flag = Some(flag),
                 BodyEnd::Dropped => open.flag = Some(Flag::DownstreamConnectionTermination),
             }
         }

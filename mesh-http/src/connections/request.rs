@@ -76,8 +76,15 @@ fn absolute(request: &mut Request<Body>, host: Option<&HeaderValue>) -> Result<(
             let host = Authority::try_from(host.as_bytes());
             Some(host.map_err(|e| HeadError::Host(e.into()))?)
         }
-        None if uri.authority().is_none() => return Err(HeadError::NoHost),
-        _ => None,
+        Some(_) => None,
+        None => {
+            let known = uri.authority().ok_or(HeadError::NoHost)?;
+            let host = without_userinfo(known);
+            // RFC 9113 §8.3.1: `:authority` has no userinfo.
+            (host.len() < known.as_str().len())
+                .then(|| Authority::try_from(host).map_err(|e| HeadError::Host(e.into())))
+                .transpose()?
+        }
     };
     if authority.is_none() && uri.scheme().is_some() {
         return Ok(());
@@ -96,7 +103,7 @@ fn absolute(request: &mut Request<Body>, host: Option<&HeaderValue>) -> Result<(
 }
 
 /// RFC 9110 §7.2: `Host` is the authority without its userinfo.
-fn without_userinfo(authority: &Authority) -> &str {
+pub(crate) fn without_userinfo(authority: &Authority) -> &str {
     let host = authority.as_str();
     host.rsplit_once('@').map_or(host, |(_, host)| host)
 }

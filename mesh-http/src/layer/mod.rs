@@ -54,8 +54,8 @@ pub use self::{
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
 pub(crate) use self::{
-    route::{head, rewrite_host},
-    timeout::expired,
+    route::{dialled, head, rewrite_host, root_path},
+    timeout::{Activity, expired},
 };
 
 use crate::{
@@ -111,14 +111,17 @@ use step_layer;
 /// Always ready: what a call has to wait for depends on where it goes, so it waits inside the call,
 /// under its deadline.
 pub struct Tower<T> {
-    step: Arc<Arc<T>>,
+    step: Arc<Held<T>>,
     env: Env,
 }
+
+/// A clone's own reference to what all clones share.
+struct Held<T>(Arc<T>);
 
 impl<T> Tower<T> {
     pub(crate) fn new(step: T, env: Env) -> Self {
         Self {
-            step: Arc::new(Arc::new(step)),
+            step: Arc::new(Held(Arc::new(step))),
             env,
         }
     }
@@ -132,7 +135,7 @@ impl<T> Clone for Tower<T> {
     /// The outer `Arc`s are new, so that calls on different clones share no reference count.
     fn clone(&self) -> Self {
         Self {
-            step: Arc::new(Arc::clone(&self.step)),
+            step: Arc::new(Held(Arc::clone(&self.step.0))),
             env: Arc::new(Arc::clone(&self.env)),
         }
     }
@@ -181,7 +184,7 @@ where
         let mut call = Box::new(Call::new(request.map(Body::new), env));
         Carried::restore(&mut call);
         ResponseFuture(Box::pin(async move {
-            step.call(&mut call).await?;
+            step.0.call(&mut call).await?;
             match call.response.take() {
                 Some(mut response) => {
                     if call.is_open() {

@@ -1,7 +1,8 @@
 //! Tells the cluster how each attempt ended: the one place where an attempt's outcome is decided.
 
+use http::StatusCode;
 use http_body::Body as _;
-use mesh_core::{Outcome, is_grpc};
+use mesh_core::{Failure, Outcome, is_grpc};
 use tracing::{Instrument, field};
 
 use crate::{
@@ -55,7 +56,7 @@ impl<S: Step> Step for Outlier<S> {
                 match error.failure() {
                     Some(failure) => Outcome::Failure(failure),
                     // The mesh refused it: that says nothing of the endpoint.
-                    None => return result,
+                    None => return with_attempts(result, call),
                 }
             }
             (Ok(()), None) => return result,
@@ -63,11 +64,12 @@ impl<S: Step> Step for Outlier<S> {
         let response = match (&result, &call.response) {
             (Ok(()), Some(response)) => response,
             _ => {
-                call.record_attempt(started, outcome);
-                return result.map_err(|mut error| {
-                    error.set_attempts(call.attempts);
-                    error
-                });
+                // Time that had run out before anything was sent says nothing of it either.
+                let sent = result.as_ref().is_err_and(Error::was_sent);
+                if sent || outcome != Outcome::Failure(Failure::Timeout) {
+                    call.record_attempt(started, outcome);
+                }
+                return with_attempts(result, call);
             }
         };
         let unknown = matches!(
@@ -77,7 +79,9 @@ impl<S: Step> Step for Outlier<S> {
                 ..
             }
         );
-        let awaits_trailers = unknown && is_grpc(response.headers());
+        // A gRPC answer's HTTP status is 200; any other says it all.
+        let awaits_trailers =
+            unknown && response.status() == StatusCode::OK && is_grpc(response.headers());
         let ended = response.body().is_end_stream();
         if !awaits_trailers {
             call.record_attempt(started, outcome);
@@ -90,4 +94,11 @@ impl<S: Step> Step for Outlier<S> {
         }
         Ok(())
     }
+}
+
+fn with_attempts(result: Result<(), Error>, call: &Call) -> Result<(), Error> {
+    result.map_err(|mut error| {
+        error.set_attempts(call.attempts);
+        error
+    })
 }

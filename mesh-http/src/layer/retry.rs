@@ -12,7 +12,6 @@ use mesh_core::{
     Outcome,
     policy::{RetryPolicy, RoutingPriority},
     resilience::{AttemptResult, Decision, NoRetry, RetryContext, RetryState},
-    routing::RequestHead,
 };
 
 use super::{AttemptTimeout, AttemptTimeoutLayer, head, timeout::expired};
@@ -78,21 +77,16 @@ impl<S: Step> Step for Retry<S> {
             .destination
             .as_ref()
             .and_then(Destination::retry_policy);
-        if self
-            .fixed
-            .as_deref()
-            .or(routed)
-            .is_none_or(|p| p.num_retries == 0)
-        {
+        if self.fixed.is_none() && routed.is_none() {
             return self.inner.call(call).await;
         }
         // Boxed, so that the state of requests without retries stays small.
-        Box::pin(self.attempts(call)).await
+        Box::pin(self.retrying(call)).await
     }
 }
 
 impl<S: Step> Retry<S> {
-    async fn attempts(&self, call: &mut Call) -> Result<(), Error> {
+    async fn retrying(&self, call: &mut Call) -> Result<(), Error> {
         // Held here, for the call itself goes down by mutable reference.
         let destination = call.destination.clone();
         let destination = destination.as_ref();
@@ -100,25 +94,51 @@ impl<S: Step> Retry<S> {
         let Some(policy) = self.fixed.as_deref().or(routed) else {
             return self.inner.call(call).await;
         };
-        let mut state = RetryState::new(policy, &head_or_nothing(&call.request));
+        let mut state = RetryState::new(policy, &head(&call.request));
+        let result = self.attempts(call, &mut state, policy, destination).await;
+        result.map_err(|mut error| {
+            error.set_attempts(call.attempts);
+            if state.attempt() > 1 {
+                error.set_retried();
+            }
+            error
+        })
+    }
+
+    async fn attempts(
+        &self,
+        call: &mut Call,
+        state: &mut RetryState,
+        policy: &RetryPolicy,
+        destination: Option<&Destination>,
+    ) -> Result<(), Error> {
+        let limit_attempt = |call: &mut Call| {
+            call.attempt_deadline = policy
+                .per_try_timeout
+                .and_then(|limit| now().checked_add(limit));
+        };
         if !state.may_retry() {
+            limit_attempt(call);
             return self.inner.call(call).await;
         }
         if policy.previous_hosts {
             call.tried = Some(Vec::new());
         }
         let (template, body) = call.take_request().into_parts();
-        let replay = body.into_replay(self.replay_limit);
+        let mut replay = Some(body.into_replay(self.replay_limit));
         loop {
-            call.request = match replay.body() {
+            call.request = match replay.as_ref().and_then(Replay::body) {
                 Some(body) => Request::from_parts(template.clone(), body),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
             };
-            call.attempt_deadline = policy
-                .per_try_timeout
-                .and_then(|limit| now().checked_add(limit));
+            if !state.may_retry() {
+                // The last attempt streams on: nothing need be kept.
+                replay = None;
+            }
+            limit_attempt(call);
             let result = self.inner.call(call).await;
-            let decision = decide(&mut state, policy, destination, call, &replay, &result);
+            let replayable = replay.as_ref().is_none_or(Replay::can_replay);
+            let decision = decide(state, policy, destination, call, replayable, &result);
             let back_off = match decision {
                 Decision::Retry { back_off, .. } => back_off,
                 Decision::No(reason) => return give_up(call, result, reason),
@@ -138,7 +158,7 @@ fn decide(
     policy: &RetryPolicy,
     destination: Option<&Destination>,
     call: &Call,
-    replay: &Replay,
+    replayable: bool,
     result: &Result<(), Error>,
 ) -> Decision {
     let (outcome, headers, request_sent) = match result {
@@ -160,7 +180,7 @@ fn decide(
             None => return Decision::No(NoRetry::NotRetriable),
         },
     };
-    if !replay.can_replay() {
+    if !replayable {
         return Decision::No(NoRetry::NotRetriable);
     }
     state.decide(
@@ -203,21 +223,6 @@ fn give_up(call: &mut Call, result: Result<(), Error>, reason: NoRetry) -> Resul
         error.set_retries_exhausted();
         error
     })
-}
-
-/// What a policy's request conditions read. A request that names no host, which only a layer used
-/// alone can meet, has an empty one.
-fn head_or_nothing(request: &Request<Body>) -> RequestHead<'_> {
-    match head(request) {
-        Ok((head, _)) => head,
-        Err(_) => RequestHead {
-            method: request.method(),
-            scheme: "http",
-            authority: "",
-            path: request.uri().path(),
-            headers: request.headers(),
-        },
-    }
 }
 
 /// Reads what has already arrived of a body nobody wants. An HTTP/1.1 connection whose response was

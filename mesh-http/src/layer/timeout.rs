@@ -95,7 +95,7 @@ impl<S: Step> Step for Timeout<S> {
                 limits.set_deadline(deadline.at, deadline.kind);
             }
             if let Some(idle) = idle {
-                limits.set_idle(idle);
+                limits.set_idle(idle, call.upload.take());
             }
         }
         Ok(())
@@ -134,6 +134,8 @@ impl<S: Step> Step for AttemptTimeout<S> {
             }
             announce(call, left);
         }
+        call.upload = (call.idle.is_some() && call.request.body().is_stream())
+            .then(|| Activity::track(call.request.body_mut(), now()));
         let mut watch = Watch::new(call, deadline);
         let ended = {
             let mut inner = pin!(self.inner.call(call));
@@ -202,14 +204,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(call: &mut Call, deadline: Option<Deadline>) -> Self {
-        let idle = call.idle;
-        let upload = (idle.is_some() && call.request.body().is_stream())
-            .then(|| Activity::track(call.request.body_mut(), now()));
+    fn new(call: &Call, deadline: Option<Deadline>) -> Self {
         Self {
             deadline,
-            idle,
-            upload,
+            idle: call.idle,
+            upload: call.upload.clone(),
             until: call.started,
             kind: DeadlineKind::Idle,
         }
@@ -240,7 +239,7 @@ impl Watch {
 
 /// When a request body last gave a frame.
 #[derive(Debug)]
-struct Activity {
+pub(crate) struct Activity {
     began: Instant,
     last_ms: AtomicU64,
 }
@@ -260,7 +259,7 @@ impl Activity {
         activity
     }
 
-    fn last(&self) -> Instant {
+    pub(crate) fn last(&self) -> Instant {
         let ms = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         self.began.checked_add(ms).unwrap_or(self.began)
     }
@@ -311,7 +310,7 @@ pub(crate) fn expired(kind: DeadlineKind) -> Error {
             StatusCode::GATEWAY_TIMEOUT,
             message,
         )
-        .with_body("upstream max stream duration reached")
+        .with_body("downstream duration timeout")
         .with_failure(Failure::Timeout),
         DeadlineKind::Idle => Error::new(
             Flag::StreamIdleTimeout,

@@ -13,10 +13,10 @@ use mesh_core::{
     Failure,
     policy::{Http2KeepAlive, HttpProtocol},
 };
-use mesh_http::{Body, BodyEnd};
+use mesh_http::{Body, BodyEnd, connections::SendErrorKind};
 use tokio::net::TcpStream;
 
-use super::support::*;
+use super::{faults::Broken, support::*};
 
 type Server = h2::server::Connection<TcpStream, Bytes>;
 type Accepted = (Request<h2::RecvStream>, h2::server::SendResponse<Bytes>);
@@ -180,6 +180,30 @@ async fn a_refused_stream_was_not_sent_and_a_reset_one_was() {
         assert_eq!(error.sent, sent);
     }
     assert!(!raw.has_another().await);
+}
+
+#[tokio::test]
+async fn a_request_body_that_fails_is_the_callers_failure() {
+    let raw = Raw::bind().await;
+    let set = http2_set(raw.address());
+    let request = spawn_send(&set, post("/", Body::new(Broken), "POST"));
+    let mut server = handshake(&raw).await;
+    let (_, _unanswered) = next(&mut server).await;
+    drive(server);
+    let error = within(request).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, SendErrorKind::Request, "{error}");
+}
+
+#[tokio::test]
+async fn the_authority_has_no_userinfo() {
+    let raw = Raw::bind().await;
+    let set = http2_set(raw.address());
+    let mut request = get("/");
+    *request.uri_mut() = "http://user:secret@reviews/".parse().unwrap();
+    let _sending = spawn_send(&set, request);
+    let mut server = handshake(&raw).await;
+    let (seen, _) = next(&mut server).await;
+    assert_eq!(seen.uri(), "http://reviews/");
 }
 
 /// A server that speaks frames.
