@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, uri::Scheme};
 use mesh_core::{
     Flag,
     cluster::{Cluster, ClusterState, Endpoint},
@@ -27,6 +27,13 @@ impl Step for Connections {
                 "no endpoint was picked: put Connections below a BalanceLayer",
             ));
         };
+        // Until connections can be encrypted, nobody who asks for it gets less.
+        if call.request.uri().scheme() == Some(&Scheme::HTTPS) {
+            return Err(Error::invalid(format!(
+                "{}: https asks for TLS, which connections do not have yet; http sends it in plain text",
+                call.request.uri()
+            )));
+        }
         let cluster = destination.cluster();
         let connections = endpoint
             .slot()

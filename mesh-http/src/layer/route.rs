@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
-    uri::{Authority, PathAndQuery, Scheme},
+    uri::{PathAndQuery, Scheme},
 };
 use mesh_core::{
     Flag, Mesh, SnapshotRef, is_grpc,
@@ -207,15 +207,28 @@ pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16),
             "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"
         )));
     }
-    let authority = uri.authority().map_or(head.authority, Authority::as_str);
-    let port = match authority.rsplit_once(':') {
-        Some((_, port)) if !port.is_empty() && !port.contains([']', '@']) => port
-            .parse()
-            .map_err(|_| Error::invalid(format!("`{port}` is no port, in `{authority}`")))?,
-        _ if head.scheme == "https" => 443,
-        _ => 80,
+    let port = match uri.authority() {
+        Some(authority) => match port(authority.as_str()) {
+            Some(Err(port)) => {
+                return Err(Error::invalid(format!(
+                    "`{port}` is no port, in `{authority}`"
+                )));
+            }
+            Some(Ok(port)) => Some(port),
+            None => None,
+        },
+        // A Host header names no listener unless it says a port; to Envoy it is a text like any.
+        None => port(head.authority).and_then(Result::ok),
     };
+    let port = port.unwrap_or(if head.scheme == "https" { 443 } else { 80 });
     Ok((head, port))
+}
+
+/// The port at the end of an authority, or what stands there in its place.
+fn port(authority: &str) -> Option<Result<u16, &str>> {
+    let (_, port) = authority.rsplit_once(':')?;
+    // An IPv6 address ends in `]`, userinfo in `@`: their colons begin no port.
+    (!port.is_empty() && !port.contains([']', '@'])).then(|| port.parse().map_err(|_| port))
 }
 
 #[cold]

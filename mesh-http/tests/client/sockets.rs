@@ -387,3 +387,22 @@ async fn cancelled_calls_leave_nothing_behind() {
         assert_eq!(within(server).await.unwrap().cut, 0, "{protocol:?}");
     }
 }
+
+#[tokio::test]
+async fn https_is_refused_rather_than_sent_in_plain_text() {
+    let mesh = mesh(
+        crate::script::route(|a| a),
+        [(
+            mesh_core::policy::Cluster::new("c"),
+            vec![crate::script::endpoint(1)],
+        )],
+    );
+    let error = mesh_http::Client::new(&mesh)
+        .get("https://svc:80/")
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error.flag(), mesh_core::Flag::InvalidRequest);
+    assert!(error.to_string().contains("TLS"), "{error}");
+    assert!(error.is_safe_to_resend());
+}

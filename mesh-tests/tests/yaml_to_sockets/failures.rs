@@ -345,7 +345,7 @@ async fn half_a_body() {
     let error = within(response.into_body().text()).await.unwrap_err();
     assert_eq!(
         (error.status().as_u16(), error.flag().as_str()),
-        (503, "UR")
+        (503, "UC")
     );
     assert!(error.was_sent());
     assert!(error.to_string().contains("broke off"), "{error}");
