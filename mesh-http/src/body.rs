@@ -120,15 +120,6 @@ impl Body {
         !matches!(self.kind, Kind::Empty | Kind::Whole(_))
     }
 
-    /// The same body once more, if it is not a stream. What hangs on this one's end stays with it.
-    pub(crate) fn try_clone(&self) -> Option<Self> {
-        match &self.kind {
-            Kind::Empty => Some(Self::empty()),
-            Kind::Whole(bytes) => Some(bytes.clone().into()),
-            _ => None,
-        }
-    }
-
     /// Reads the body to its end.
     ///
     /// # Errors

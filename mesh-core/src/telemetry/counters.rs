@@ -1,8 +1,9 @@
 //! Built-in counters, for demos, tests and status pages that want numbers without an exporter.
 //!
-//! Counting touches only cache lines of the counting thread's own shard, takes no lock and does not
-//! allocate, except at an endpoint's first attempt. Reading sums the shards: it sees every event
-//! that happened before it, and perhaps some that happen meanwhile.
+//! Counting a request touches only cache lines of the counting thread's own shard, and an attempt
+//! those of its endpoint; neither takes a lock or allocates, except at an endpoint's first attempt.
+//! Reading sums the shards: it sees every event that happened before it, and perhaps some that
+//! happen meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -26,13 +27,13 @@ pub struct Counters {
     endpoints: Mutex<EndpointTable>,
     max_endpoints: usize,
     /// Attempts on endpoints past the limit.
-    others: Arc<Sharded<AttemptCells>>,
+    others: Arc<AttemptCells>,
     /// Tells this recorder's handles in the endpoints' slots from another's.
     id: Arc<()>,
 }
 
 /// By cluster and address.
-type EndpointTable = BTreeMap<(Name, Address), Arc<Sharded<AttemptCells>>>;
+type EndpointTable = BTreeMap<(Name, Address), Arc<AttemptCells>>;
 
 #[derive(Debug, Default)]
 struct SideCounts {
@@ -43,13 +44,15 @@ struct SideCounts {
     flags: [AtomicU64; 32],
 }
 
+/// Not sharded: an attempt writes to its endpoint's in-flight count anyway, and many endpoints must
+/// not each cost a cache line per core.
 #[derive(Debug, Default)]
 struct AttemptCells([AtomicU64; OutcomeKind::COUNT]);
 
 /// What an endpoint's slot holds.
 struct Handle {
     id: Arc<()>,
-    cells: Arc<Sharded<AttemptCells>>,
+    cells: Arc<AttemptCells>,
 }
 
 /// How many attempts ended in which way.
@@ -216,19 +219,13 @@ impl Recorder for Counters {
         );
         if let Some(handle) = handle {
             let kind = OutcomeKind::of(record.outcome);
-            handle.cells.local().0[kind.index()].fetch_add(1, Relaxed);
+            handle.cells.0[kind.index()].fetch_add(1, Relaxed);
         }
     }
 }
 
-fn sum(cells: &Sharded<AttemptCells>) -> AttemptCounts {
-    let mut counts = [0; OutcomeKind::COUNT];
-    for shard in cells.iter() {
-        for (count, cell) in counts.iter_mut().zip(&shard.0) {
-            *count += cell.load(Relaxed);
-        }
-    }
-    AttemptCounts(counts)
+fn sum(cells: &AttemptCells) -> AttemptCounts {
+    AttemptCounts(cells.0.each_ref().map(|cell| cell.load(Relaxed)))
 }
 
 #[cfg(test)]

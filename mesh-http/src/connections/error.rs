@@ -122,11 +122,6 @@ pub(crate) fn classify(error: &hyper::Error) -> SendErrorKind {
     SendErrorKind::Failure(failure)
 }
 
-/// Whether a GOAWAY of the peer left the request out.
-pub(super) fn is_go_away(error: &hyper::Error) -> bool {
-    find::<h2::Error>(error).is_some_and(|e| e.is_go_away() && e.is_remote())
-}
-
 fn find<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

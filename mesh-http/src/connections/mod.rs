@@ -167,10 +167,6 @@ impl ConnectionSet {
         if let Err(error) = request::to_http2(&mut request) {
             return Err(SendError::unsent(SendErrorKind::Request, error, request));
         }
-        // hyper keeps what it has written. A stream above the last id of a GOAWAY was certainly not
-        // processed (RFC 9113 §6.8), so a request whose body is still at hand goes to another
-        // connection at once; whether to repeat one refused by itself is the retry policy's business.
-        let spare = copy(&request);
         let mut resends = 0;
         loop {
             let lease = match self.http2.take() {
@@ -180,23 +176,15 @@ impl ConnectionSet {
                     Err(error) => return Err(unleased(error, request)),
                 },
             };
-            let error = match lease.send(request).await {
+            match lease.send(request).await {
                 Ok(response) => {
                     return Ok(response.map(|body| Body::leased(body, Lease::Http2(lease))));
                 }
-                Err(error) => error,
-            };
-            let left_out = error::is_go_away(error.error());
-            request = match (unwritten(error, &mut resends), &spare) {
-                (Ok(unwritten), _) => unwritten,
-                (Err(error), spare) => match spare.as_ref().and_then(copy) {
-                    Some(copy) if left_out && resends < RESENDS => {
-                        resends += 1;
-                        copy
-                    }
-                    _ => return Err(error),
-                },
-            };
+                // What hyper has written it keeps. A copy of every request would cost more than
+                // the few that a GOAWAY leaves out: those are refused, unsent, and the retry
+                // layer, which has the request, sends them again.
+                Err(error) => request = unwritten(error, &mut resends)?,
+            }
         }
     }
 }
@@ -257,17 +245,6 @@ fn unleased(error: WaitError, request: Request<Body>) -> SendError {
             SendError::unsent(SendErrorKind::Failure(error.failure()), error, request)
         }
     }
-}
-
-/// A request to send again, if its body is not a stream. Extensions are for our side alone, and
-/// have been read.
-fn copy(request: &Request<Body>) -> Option<Request<Body>> {
-    let mut copy = Request::new(request.body().try_clone()?);
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    copy.headers_mut().clone_from(request.headers());
-    *copy.version_mut() = request.version();
-    Some(copy)
 }
 
 /// The request, if hyper gave it back and may be given it again.
