@@ -11,8 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
-use http_body_util::Full;
-use mesh_core::{Mesh, telemetry::Counters};
+use http_body_util::{BodyExt, Full};
+use mesh_core::{
+    Mesh,
+    telemetry::{Counters, Recorder},
+};
 use mesh_http::{Client, Step, layer::Connector};
 use tower::{
     Service,
@@ -33,7 +36,7 @@ use crate::{
 /// The body of every request and response.
 pub type Body = Full<Bytes>;
 
-/// Answers at once, with 200 and no body.
+/// Answers at once, with 200 and a short body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AtOnce;
 
@@ -47,7 +50,7 @@ impl<R> Service<R> for AtOnce {
     }
 
     fn call(&mut self, _: R) -> Self::Future {
-        ready(Ok(Response::new(Body::default())))
+        ready(Ok(answer()))
     }
 }
 
@@ -79,11 +82,15 @@ impl Future for YieldThenAnswer {
 
     fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if std::mem::replace(&mut self.0, true) {
-            return Poll::Ready(Ok(Response::new(Body::default())));
+            return Poll::Ready(Ok(answer()));
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+fn answer() -> Response<Body> {
+    Response::new(Full::new(Bytes::from_static(b"ok")))
 }
 
 /// A request as a service would make it for another: three headers, one of which routes look at.
@@ -98,7 +105,8 @@ pub fn request(uri: Uri) -> Request<Body> {
     request
 }
 
-/// Sends `count` requests, one after the other, over `uris` in turn.
+/// Sends `count` requests, one after the other, over `uris` in turn, and reads each answer's body to
+/// its end, which is where a request ends.
 ///
 /// # Errors
 /// The service's own, and a status other than 200.
@@ -106,6 +114,7 @@ pub async fn drive<S, RB>(service: &mut S, uris: &[Uri], count: u32) -> Result
 where
     S: Service<Request<Body>, Response = Response<RB>>,
     S::Error: Into<Error>,
+    RB: http_body::Body<Error: Into<Error>> + Unpin,
 {
     for uri in uris.iter().cycle().take(count as usize) {
         poll_fn(|cx| service.poll_ready(cx))
@@ -117,6 +126,10 @@ where
             .map_err(Into::into)?;
         if response.status() != http::StatusCode::OK {
             return Err(format!("{uri}: {}", response.status()).into());
+        }
+        let mut body = response.into_body();
+        while let Some(frame) = body.frame().await {
+            frame.map_err(Into::into)?;
         }
     }
     Ok(())
@@ -130,10 +143,24 @@ pub fn mesh<S>(scale: &Scale, inner: S) -> Result<Client<Connector<S>>>
 where
     Connector<S>: Step,
 {
+    mesh_with(scale, inner, Counters::new())
+}
+
+/// The same with any recorder.
+///
+/// # Errors
+/// When the policy cannot be published.
+pub fn mesh_with<S>(
+    scale: &Scale,
+    inner: S,
+    recorder: impl Recorder + 'static,
+) -> Result<Client<Connector<S>>>
+where
+    Connector<S>: Step,
+{
     let mesh = Mesh::new();
     mesh.publish(scale.config()?)?;
-    let counters = Counters::new();
-    Ok(Client::builder(&mesh).recorder(counters).connector(inner))
+    Ok(Client::builder(&mesh).recorder(recorder).connector(inner))
 }
 
 /// tower's P2C balancer by requests under way, over `count` services that answer at once.

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
+#[cfg(test)]
 fn canary(args: &[&Path]) -> (Output, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_canary"));
     let output = command.arg("--once").args(args).output().unwrap();
@@ -15,6 +16,7 @@ fn canary(args: &[&Path]) -> (Output, String) {
 }
 
 /// The shipped YAML with `from` replaced in `reviews.yaml`.
+#[cfg(test)]
 fn edited(name: &str, from: &str, to: &str) -> PathBuf {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("canary/mesh");
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -13,6 +13,7 @@ const BROKEN: &str = "tests/fixtures/broken";
 const SEEDS: &str = "../mesh-xds/tests/seeds";
 
 /// Exit code, standard output and standard error.
+#[cfg(test)]
 fn mesh(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_mesh"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -26,11 +27,13 @@ fn mesh(args: &[&str]) -> (i32, String, String) {
     )
 }
 
+#[cfg(test)]
 fn explain(config: &str, args: &[&str]) -> (i32, String) {
     let (code, out, errors) = mesh(&[&["explain", "--config", config], args].concat());
     (code, out + &errors)
 }
 
+#[cfg(test)]
 fn json(args: &[&str]) -> (i32, Value) {
     let (code, out, errors) = mesh(&[args, &["--output", "json"]].concat());
     let value = serde_json::from_str(&out);
@@ -38,6 +41,7 @@ fn json(args: &[&str]) -> (i32, Value) {
 }
 
 /// A directory with the seed's subsets and one of its rules: the two rules are alternatives.
+#[cfg(test)]
 fn seeds(rule: &str) -> PathBuf {
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(rule);
     fs::create_dir_all(&to).unwrap();
@@ -49,6 +53,7 @@ fn seeds(rule: &str) -> PathBuf {
 }
 
 #[track_caller]
+#[cfg(test)]
 fn assert_lines(text: &str, lines: &[&str]) {
     for line in lines {
         assert!(
@@ -72,6 +77,20 @@ fn explain_names_the_line_behind_every_step() {
             "the roll is that of --seed 1",
         ],
     );
+}
+
+#[test]
+fn the_guide_shows_what_explain_prints() {
+    let guide = include_str!("../../docs/guide.md");
+    let output = Command::new(env!("CARGO_BIN_EXE_mesh"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args(["explain", "--config", "examples/canary/mesh", "--seed", "3"])
+        .args(["--service", "reviews:9080=10.0.0.1:9080,version=v1"])
+        .args(["GET", "http://reviews:9080/reviews/1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(guide.contains(&text), "docs/guide.md does not show\n{text}");
 }
 
 #[test]

@@ -2,13 +2,9 @@
 
 use std::{
     any::Any,
-    cell::Cell,
     fmt,
     ops::Deref,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use arc_swap::ArcSwap;
@@ -16,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     policy::ClusterLoadAssignment,
+    sharded::thread_index,
     snapshot::{Config, DanglingRoute, PublishError, Snapshot},
 };
 
@@ -67,7 +64,7 @@ struct Writer {
 /// Taking and dropping one writes only to memory of the current thread's shard, so cores do not
 /// wait for each other.
 #[derive(Clone, Debug)]
-pub struct SnapshotRef(Arc<Arc<Snapshot>>);
+pub struct SnapshotRef(Arc<Shared>);
 
 /// What a successful publish is worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +119,7 @@ impl Mesh {
             };
             next.assign_all(&config);
             for shard in &self.0.shards {
-                shard.0.store(Arc::new(next.clone()));
+                shard.0.store(Arc::new(Shared(next.clone())));
             }
             writer.current = next;
             writer.config = config;
@@ -142,7 +139,7 @@ impl Mesh {
         let Some(found) = writer.current.cluster(cluster).cloned() else {
             return false;
         };
-        // The same config published again must not bring the old endpoints back.
+        // A config with the endpoints from before differs from what is in force now, and is applied.
         if let Some(known) = writer.config.assignments.get_mut(cluster) {
             *known = assignment.clone();
         }
@@ -164,6 +161,7 @@ impl Mesh {
     }
 
     /// The current view, for one request.
+    #[inline]
     pub fn load(&self) -> SnapshotRef {
         SnapshotRef(self.0.shards[thread_index() % SHARDS].0.load_full())
     }
@@ -219,10 +217,16 @@ impl WeakMesh {
 impl Deref for SnapshotRef {
     type Target = Snapshot;
 
+    #[inline]
     fn deref(&self) -> &Snapshot {
-        &self.0
+        &self.0.0
     }
 }
+
+/// The snapshot that the shards share: one `Arc` counts the shards, and each shard's own `Arc` of
+/// this the requests there.
+#[derive(Debug)]
+struct Shared(Arc<Snapshot>);
 
 /// Threads share a shard only past this many of them.
 const SHARDS: usize = 16;
@@ -230,24 +234,10 @@ const SHARDS: usize = 16;
 /// A reference count of its own, on a cache line of its own (128 bytes: pairs of lines are fetched
 /// together).
 #[repr(align(128))]
-struct Shard(ArcSwap<Arc<Snapshot>>);
+struct Shard(ArcSwap<Shared>);
 
 impl Shard {
     fn new(snapshot: Arc<Snapshot>) -> Self {
-        Self(ArcSwap::from_pointee(snapshot))
+        Self(ArcSwap::from_pointee(Shared(snapshot)))
     }
-}
-
-/// A small number that stays the same for a thread.
-fn thread_index() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static INDEX: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    INDEX.with(|index| {
-        if index.get() == usize::MAX {
-            index.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
-        index.get()
-    })
 }

@@ -1,6 +1,6 @@
 //! How an attempt ended: the one value that retry, outlier detection and metrics agree on.
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 /// The end of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,8 @@ impl Outcome {
     pub fn of_head(status: StatusCode, headers: &HeaderMap) -> Self {
         Self::Response {
             status,
-            grpc_status: grpc_status(headers),
+            // Looked for only where it means something: the look-up costs more than this test.
+            grpc_status: is_grpc(headers).then(|| grpc_status(headers)).flatten(),
         }
     }
 
@@ -83,9 +84,11 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
 /// The `grpc-status` of a head or trailers, if there is a number.
 pub fn grpc_status(headers: &HeaderMap) -> Option<u8> {
-    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+    headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()
 }
 
 /// Envoy's mapping of gRPC status to HTTP, used for host health only.

@@ -194,24 +194,26 @@ impl Snapshot {
             next.add_listener(listener, &router_index, &mut problems);
         }
 
-        for policy in &config.clusters {
-            let index = next.clusters.len();
-            if let Some(&first) = next.cluster_index.get(&policy.name) {
+        for (index, policy) in config.clusters.iter().enumerate() {
+            if let Some(first) = next.cluster_index.insert(policy.name.clone(), index) {
                 problems.push(ConfigError::Duplicate {
                     kind: "cluster",
                     name: policy.name.to_string(),
-                    first: next.clusters[first].policy().origin.clone(),
+                    first: config.clusters[first].origin.clone(),
                     second: policy.origin.clone(),
                 });
-                continue;
             }
-            next.cluster_index.insert(policy.name.clone(), index);
-            next.clusters.push(previous.reuse_cluster(policy, config));
         }
 
         if !problems.is_empty() {
             return Err(PublishError(problems));
         }
+        // Last, for a new cluster takes over what its predecessor's requests are counted by.
+        next.clusters = config
+            .clusters
+            .iter()
+            .map(|policy| previous.reuse_cluster(policy, config))
+            .collect();
         next.dangling = next.find_dangling();
         Ok(next)
     }
@@ -331,6 +333,7 @@ impl Snapshot {
 
     /// The router for calls that dial `port`, with its place in [`routers`](Self::routers): its
     /// listener's, else the one for any port.
+    #[inline]
     pub fn outbound(&self, port: u16) -> Option<(usize, &Arc<Router>)> {
         let index = self.outbound.get(&port).copied().or(self.outbound_any)?;
         Some((index, self.routers.get(index)?))
@@ -349,16 +352,19 @@ impl Snapshot {
     }
 
     /// The cluster's place in [`clusters`](Self::clusters).
+    #[inline]
     pub fn cluster_position(&self, name: &str) -> Option<usize> {
         self.cluster_index.get(name).copied()
     }
 
     /// All clusters, in the order they were published.
+    #[inline]
     pub fn clusters(&self) -> &[Arc<Cluster>] {
         &self.clusters
     }
 
     /// All routers, in the order their configurations were published.
+    #[inline]
     pub fn routers(&self) -> &[Arc<Router>] {
         &self.routers
     }

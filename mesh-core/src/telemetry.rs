@@ -9,7 +9,7 @@ mod counters;
 mod fanout;
 mod kind;
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use http::Method;
 
@@ -123,4 +123,19 @@ impl Recorder for NoRecorder {
     fn request_started(&self, _: Side) {}
     fn request_ended(&self, _: &RequestRecord<'_>) {}
     fn attempt_ended(&self, _: &AttemptRecord<'_>) {}
+}
+
+/// So that whoever reads the figures can keep a handle.
+impl<R: Recorder + ?Sized> Recorder for Arc<R> {
+    fn request_started(&self, side: Side) {
+        (**self).request_started(side);
+    }
+
+    fn request_ended(&self, record: &RequestRecord<'_>) {
+        (**self).request_ended(record);
+    }
+
+    fn attempt_ended(&self, record: &AttemptRecord<'_>) {
+        (**self).attempt_ended(record);
+    }
 }

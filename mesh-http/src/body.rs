@@ -16,12 +16,13 @@ use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
+use mesh_core::{Failure, Flag};
 use pin_project_lite::pin_project;
 
 mod limits;
 
 pub(crate) use self::limits::TimeLimits;
-use crate::{BoxError, Error, connections::Lease, replay::ReplayBody};
+use crate::{BoxError, Error, connections::Lease, error::body_failure, replay::ReplayBody};
 
 /// The body of every request and response in the stack.
 #[derive(Default)]
@@ -93,8 +94,17 @@ impl Body {
         if self.is_end_stream() {
             guard.on_end(BodyEnd::Complete { grpc_status: None });
         } else {
+            self.on_end_boxed(Box::new(guard));
+        }
+    }
+
+    /// [`on_end`](Self::on_end) for a guard that lies in a box already.
+    pub(crate) fn on_end_boxed(&mut self, mut guard: Box<dyn OnEnd>) {
+        if self.is_end_stream() {
+            guard.on_end(BodyEnd::Complete { grpc_status: None });
+        } else {
             self.tail.guard = Some(match self.tail.guard.take() {
-                None => Box::new(guard),
+                None => guard,
                 Some(first) => Box::new(Both(first, guard)),
             });
         }
@@ -110,11 +120,13 @@ impl Body {
         !matches!(self.kind, Kind::Empty | Kind::Whole(_))
     }
 
-    /// The guard given to [`on_end`](Self::on_end), if it is there and a `G`: an outer layer can add
-    /// its own part to it rather than allocate a second one.
-    pub fn guard_mut<G: OnEnd>(&mut self) -> Option<&mut G> {
-        let guard: &mut dyn Any = &mut **self.tail.guard.as_mut()?;
-        guard.downcast_mut()
+    /// The same body once more, if it is not a stream. What hangs on this one's end stays with it.
+    pub(crate) fn try_clone(&self) -> Option<Self> {
+        match &self.kind {
+            Kind::Empty => Some(Self::empty()),
+            Kind::Whole(bytes) => Some(bytes.clone().into()),
+            _ => None,
+        }
     }
 
     /// Reads the body to its end.
@@ -177,7 +189,10 @@ impl HttpBody for Body {
         if this.tail.is_armed() {
             let end = match &frame {
                 None => Some(BodyEnd::Complete { grpc_status: None }),
-                Some(Err(_)) => Some(BodyEnd::Error),
+                Some(Err(error)) => {
+                    let (failure, flag) = body_failure(error);
+                    Some(BodyEnd::Error { failure, flag })
+                }
                 // Trailers are last, and many readers stop at `is_end_stream`: neither need see
                 // `None`.
                 Some(Ok(frame)) => match frame.trailers_ref() {
@@ -330,7 +345,12 @@ pub enum BodyEnd {
         grpc_status: Option<u8>,
     },
     /// It broke off.
-    Error,
+    Error {
+        /// How the endpoint failed; `None` when the caller's side did.
+        failure: Option<Failure>,
+        /// The reason in Envoy's words.
+        flag: Flag,
+    },
     /// It was dropped before its end.
     Dropped,
 }
@@ -347,9 +367,9 @@ impl<F: FnMut(BodyEnd) + Any + Send> OnEnd for F {
     }
 }
 
-struct Both<G>(Box<dyn OnEnd>, G);
+struct Both(Box<dyn OnEnd>, Box<dyn OnEnd>);
 
-impl<G: OnEnd> OnEnd for Both<G> {
+impl OnEnd for Both {
     fn on_end(&mut self, end: BodyEnd) {
         self.0.on_end(end);
         self.1.on_end(end);
@@ -370,10 +390,11 @@ impl Tail {
     }
 
     fn end(&mut self, end: BodyEnd) {
-        if let Some(lease) = self.lease.take()
-            && matches!(end, BodyEnd::Complete { .. })
-        {
-            lease.finish();
+        if let Some(lease) = self.lease.take() {
+            match end {
+                BodyEnd::Complete { .. } => lease.finish(),
+                BodyEnd::Error { .. } | BodyEnd::Dropped => lease.abandon(),
+            }
         }
         if let Some(mut guard) = self.guard.take() {
             guard.on_end(end);

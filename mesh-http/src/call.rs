@@ -9,12 +9,16 @@ use std::{
 use http::{Request, Response};
 use mesh_core::{
     Random, SnapshotRef,
-    cluster::{Cluster, Endpoint},
+    cluster::{Cluster, Endpoint, Permit, Pick},
     policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error};
+use crate::{
+    Body, Error,
+    guard::{OpenAttempt, OpenRequest},
+    layer::Activity,
+};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -22,17 +26,24 @@ use crate::{Body, Error};
 /// [`Tower`](crate::layer::Tower) turns a step into a `tower::Service`, and
 /// [`Inner`](crate::layer::Inner) a service into a step.
 pub trait Step: Send + Sync {
-    /// Handles `call`. The request is taken out of it by whoever sends it.
+    /// Handles `call`: whoever sends the request takes it out, and leaves the response in. Neither
+    /// is moved from step to step, for they are large.
     fn call<'a>(
         &'a self,
         call: &'a mut Call,
-    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send + 'a;
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'a;
 }
 
 /// The state of one request, filled in on its way down.
 pub struct Call {
     /// The request; empty once it was sent.
     pub request: Request<Body>,
+    /// The response, once there is one.
+    pub response: Option<Response<Body>>,
+    /// Counts the endpoint's requests in flight, and the cluster's.
+    pub(crate) in_flight: Option<(Pick, Option<Permit>)>,
+    pub(crate) open_attempt: Option<OpenAttempt>,
+    pub(crate) open_request: Option<OpenRequest>,
     /// Where it goes, once routed.
     pub(crate) destination: Option<Destination>,
     /// The endpoint of this attempt, once picked.
@@ -45,6 +56,8 @@ pub struct Call {
     pub(crate) attempt_deadline: Option<Instant>,
     /// How long it may go without a byte either way.
     pub(crate) idle: Option<Duration>,
+    /// How the upload of this attempt moves, when it takes time and `idle` watches it.
+    pub(crate) upload: Option<Arc<Activity>>,
     /// Attempts begun.
     pub(crate) attempts: u32,
     /// Endpoints tried, when retries must avoid them.
@@ -87,15 +100,21 @@ impl DeadlineKind {
 }
 
 impl Call {
+    #[inline]
     pub(crate) fn new(request: Request<Body>, env: Env) -> Self {
         Self {
             request,
+            response: None,
+            in_flight: None,
+            open_attempt: None,
+            open_request: None,
             destination: None,
             endpoint: None,
             started: now(),
             deadline: None,
             attempt_deadline: None,
             idle: None,
+            upload: None,
             attempts: 0,
             tried: None,
             env,
@@ -103,11 +122,13 @@ impl Call {
     }
 
     /// Takes the request out, to be sent.
+    #[inline]
     pub(crate) fn take_request(&mut self) -> Request<Body> {
         std::mem::replace(&mut self.request, Request::new(Body::empty()))
     }
 
     /// Lowers the deadline to `at`.
+    #[inline]
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
         if self.deadline.is_none_or(|d| at < d.at) {
             self.deadline = Some(Deadline { at, kind });
@@ -147,14 +168,23 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Whether any level of its route configuration changes headers.
+    #[inline]
+    pub(crate) fn changes_headers(&self) -> bool {
+        self.snapshot.routers()[self.router].changes_headers()
+    }
+
+    #[inline]
     pub(crate) fn virtual_host(&self) -> &VirtualHost {
         &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]
     }
 
+    #[inline]
     pub(crate) fn route(&self) -> &Route {
         &self.virtual_host().routes[self.route]
     }
 
+    #[inline]
     pub(crate) fn action(&self) -> Option<&ForwardAction> {
         match &self.route().action {
             RouteAction::Forward(action) => Some(action),
@@ -162,6 +192,7 @@ impl Target {
         }
     }
 
+    #[inline]
     pub(crate) fn weighted(&self) -> Option<&WeightedCluster> {
         use mesh_core::policy::ClusterSpecifier::Weighted;
         match (&self.action()?.cluster, self.weighted) {
@@ -172,6 +203,7 @@ impl Target {
 }
 
 impl Destination {
+    #[inline]
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
         match self {
             Self::Routed(target) => &target.snapshot.clusters()[target.cluster],
@@ -179,6 +211,7 @@ impl Destination {
         }
     }
 
+    #[inline]
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Routed(target) => Some(target),
@@ -186,11 +219,13 @@ impl Destination {
         }
     }
 
+    #[inline]
     pub(crate) fn action(&self) -> Option<&ForwardAction> {
         self.target()?.action()
     }
 
     /// The route's policy, else its virtual host's.
+    #[inline]
     pub(crate) fn retry_policy(&self) -> Option<&RetryPolicy> {
         let target = self.target()?;
         target
@@ -236,6 +271,7 @@ impl Random for ThreadRandom {
 }
 
 /// The clock of this crate: tokio's, so that paused tests move it.
+#[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -18,7 +18,7 @@ use crate::{
     layer::{
         AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector,
         Observe, ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route,
-        RouteLayer, Timeout, TimeoutLayer, Tower, head,
+        RouteLayer, Timeout, TimeoutLayer, Tower, dialled, root_path,
     },
 };
 
@@ -187,7 +187,12 @@ impl<C> Client<C> {
     /// # Errors
     /// When the request names no host.
     pub fn explain<B>(&self, request: &Request<B>) -> Result<Explanation, Error> {
-        let (head, port) = head(request)?;
+        let mut asked = Request::new(());
+        *asked.method_mut() = request.method().clone();
+        *asked.uri_mut() = request.uri().clone();
+        *asked.headers_mut() = request.headers().clone();
+        root_path(asked.uri_mut());
+        let (head, port) = dialled(&asked)?;
         let random = self.stack.random();
         let draw = random.next_u64();
         Ok(mesh_core::explain(

@@ -4,6 +4,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use mesh_core::policy::{Address, TcpKeepalive};
@@ -36,16 +37,19 @@ pub(crate) async fn connect(address: &Address, keepalive: Option<&TcpKeepalive>)
     }
 }
 
+/// Held to what Linux takes (1 to 32,767 s, 127 probes): beyond that it refuses the option, and with
+/// it every connection would fail.
 fn probes(keepalive: &TcpKeepalive) -> socket2::TcpKeepalive {
+    let held = |time: Duration| time.clamp(Duration::from_secs(1), Duration::from_secs(32_767));
     let mut probes = socket2::TcpKeepalive::new();
     if let Some(time) = keepalive.time {
-        probes = probes.with_time(time);
+        probes = probes.with_time(held(time));
     }
     if let Some(interval) = keepalive.interval {
-        probes = probes.with_interval(interval);
+        probes = probes.with_interval(held(interval));
     }
     if let Some(retries) = keepalive.probes {
-        probes = probes.with_retries(retries);
+        probes = probes.with_retries(retries.clamp(1, 127));
     }
     probes
 }

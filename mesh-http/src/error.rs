@@ -4,7 +4,7 @@
 //! reason, the status that Envoy would answer, and whether the request had been sent, which decides
 //! whether sending it again is safe.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::{HeaderValue, Response, StatusCode, header};
 use mesh_core::{
@@ -13,7 +13,10 @@ use mesh_core::{
     routing::{MutationLevels, mutate_response},
 };
 
-use crate::Body;
+use crate::{
+    Body,
+    connections::{SendErrorKind, classify},
+};
 
 /// What tower calls an error of any kind.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -34,9 +37,9 @@ struct Inner {
     flag: Flag,
     status: StatusCode,
     message: String,
-    /// Envoy's body for this reply.
-    body: std::borrow::Cow<'static, str>,
+    reply: Reply,
     sent: bool,
+    retried: bool,
     retries_exhausted: bool,
     failure: Option<Failure>,
     cluster: Option<Name>,
@@ -46,14 +49,22 @@ struct Inner {
     source: Option<BoxError>,
 }
 
+/// The body of Envoy's reply.
+enum Reply {
+    Text(&'static str),
+    /// Of an attempt that got no response head, and why.
+    Reset(&'static str),
+}
+
 impl Error {
     pub(crate) fn new(flag: Flag, status: StatusCode, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             flag,
             status,
             message: message.into(),
-            body: "".into(),
+            reply: Reply::Text(""),
             sent: false,
+            retried: false,
             retries_exhausted: false,
             failure: None,
             cluster: None,
@@ -73,40 +84,20 @@ impl Error {
         Self::new(Flag::InvalidRequest, StatusCode::BAD_REQUEST, message)
     }
 
-    /// The reply to a failed attempt (envoy.md §7.1's table).
+    /// The reply to a failed attempt.
     pub(crate) fn upstream(failure: Failure, message: impl Into<String>) -> Self {
-        let (flag, status, reason) = match failure {
-            Failure::Timeout => {
-                let mut e = Self::new(Flag::UpstreamTimeout, StatusCode::GATEWAY_TIMEOUT, message);
-                e.0.body = "upstream request timeout".into();
-                e.0.failure = Some(failure);
-                return e;
-            }
-            Failure::Connect => (
-                Flag::UpstreamConnectionFailure,
-                503,
-                "remote connection failure",
-            ),
-            Failure::ConnectTimeout => (Flag::UpstreamConnectionFailure, 503, "connection timeout"),
-            Failure::Disconnect => (
-                Flag::UpstreamConnectionTermination,
-                503,
-                "connection termination",
-            ),
-            Failure::RefusedStream => (
-                Flag::UpstreamRemoteReset,
-                503,
-                "remote refused stream reset",
-            ),
-            Failure::Protocol => (Flag::UpstreamProtocolError, 502, "protocol error"),
-            _ => (Flag::UpstreamRemoteReset, 503, "remote reset"),
+        let (status, reply) = match failure {
+            Failure::Timeout => (504, Reply::Text("upstream request timeout")),
+            Failure::Connect => (503, Reply::Reset("remote connection failure")),
+            Failure::ConnectTimeout => (503, Reply::Reset("connection timeout")),
+            Failure::Disconnect => (503, Reply::Reset("connection termination")),
+            Failure::RefusedStream => (503, Reply::Reset("remote refused stream reset")),
+            Failure::Protocol => (502, Reply::Reset("protocol error")),
+            _ => (503, Reply::Reset("remote reset")),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        let mut e = Self::new(flag, status, message);
-        e.0.body = format!(
-            "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
-        )
-        .into();
+        let mut e = Self::new(flag_of(failure), status, message);
+        e.0.reply = reply;
         e.0.failure = Some(failure);
         e
     }
@@ -115,9 +106,14 @@ impl Error {
     pub(crate) fn broken_body(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
-            Err(other) => Self::upstream(Failure::Reset, format!("the body broke off: {other}"))
-                .with_sent(true)
-                .with_source(other),
+            Err(other) => {
+                let (failure, flag) = body_failure(&other);
+                let message = format!("the body broke off: {other}");
+                let mut e = Self::upstream(failure.unwrap_or(Failure::Reset), message);
+                e.0.failure = failure;
+                e.0.flag = flag;
+                e.with_sent(true).with_source(other)
+            }
         }
     }
 
@@ -128,15 +124,13 @@ impl Error {
             StatusCode::SERVICE_UNAVAILABLE,
             message,
         );
-        e.0.body =
-            "upstream connect error or disconnect/reset before headers. reset reason: overflow"
-                .into();
+        e.0.reply = Reply::Reset("overflow");
         e
     }
 
     #[must_use]
-    pub(crate) fn with_body(mut self, body: impl Into<std::borrow::Cow<'static, str>>) -> Self {
-        self.0.body = body.into();
+    pub(crate) fn with_body(mut self, body: &'static str) -> Self {
+        self.0.reply = Reply::Text(body);
         self
     }
 
@@ -177,6 +171,11 @@ impl Error {
         self.0.attempts = attempts;
     }
 
+    /// Earlier attempts failed, too.
+    pub(crate) fn set_retried(&mut self) {
+        self.0.retried = true;
+    }
+
     pub(crate) fn set_retries_exhausted(&mut self) {
         self.0.retries_exhausted = true;
     }
@@ -202,7 +201,11 @@ impl Error {
 
     /// The gRPC status that Envoy answers in this case.
     pub fn grpc_status(&self) -> u8 {
-        http_to_grpc(self.0.status.as_u16())
+        match self.0.flag {
+            // The stream's own limit is the caller's deadline.
+            Flag::UpstreamMaxStreamDuration => 4,
+            _ => http_to_grpc(self.0.status.as_u16()),
+        }
     }
 
     /// The cluster, when routing got that far.
@@ -234,7 +237,19 @@ impl Error {
     /// Envoy's local reply for this error, with the header changes of the route that was matched; a
     /// gRPC request (`grpc`) gets HTTP 200 with the mapped `grpc-status`.
     pub fn into_response(self, grpc: bool) -> Response<Body> {
-        let mut response = local_reply(self.0.status, &self.0.body, grpc);
+        let body: Cow<'static, str> = match self.0.reply {
+            Reply::Text(text) => text.into(),
+            Reply::Reset(reason) => format!(
+                "upstream connect error or disconnect/reset before headers. {}reset reason: {reason}",
+                if self.0.retried { "retried and the latest " } else { "" }
+            )
+            .into(),
+        };
+        let mut response = local_reply(self.0.status, &body, grpc);
+        if grpc {
+            let status = HeaderValue::from(u16::from(self.grpc_status()));
+            response.headers_mut().insert("grpc-status", status);
+        }
         if self.0.flag == Flag::UpstreamOverflow {
             response
                 .headers_mut()
@@ -245,6 +260,31 @@ impl Error {
         }
         response.extensions_mut().insert(self.0.flag);
         response
+    }
+}
+
+/// The flag of a failed attempt (Envoy's table of local replies).
+const fn flag_of(failure: Failure) -> Flag {
+    match failure {
+        Failure::Timeout => Flag::UpstreamTimeout,
+        Failure::Connect | Failure::ConnectTimeout => Flag::UpstreamConnectionFailure,
+        Failure::Disconnect => Flag::UpstreamConnectionTermination,
+        Failure::Protocol => Flag::UpstreamProtocolError,
+        _ => Flag::UpstreamRemoteReset,
+    }
+}
+
+/// What the error of a response's body means: the endpoint's failure, if it is one, and the flag.
+pub(crate) fn body_failure(error: &BoxError) -> (Option<Failure>, Flag) {
+    if let Some(ours) = error.downcast_ref::<Error>() {
+        return (ours.failure(), ours.flag());
+    }
+    let kind = error.downcast_ref::<hyper::Error>().map(classify);
+    match kind {
+        Some(SendErrorKind::Failure(failure)) => (Some(failure), flag_of(failure)),
+        // The request's body failed.
+        Some(_) => (None, Flag::DownstreamConnectionTermination),
+        None => (Some(Failure::Reset), Flag::UpstreamRemoteReset),
     }
 }
 

@@ -2,7 +2,8 @@
 //! under the smallest pool, the mesh, and hyper-util behind a real Envoy 1.40 as sidecar.
 //!
 //! `cargo xtask bench`, or `cargo run --release -p mesh-benches --bin loopback [-- --quick]` with
-//! `MESH_TEST_ENVOY` naming Envoy's binary; without it the sidecar is left out.
+//! `MESH_TEST_ENVOY` naming Envoy's binary; without it the sidecar is left out. `--only <client>`
+//! runs one contender, for a profiler.
 
 use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
@@ -60,6 +61,13 @@ fn main() -> Result {
                 group.add("hyper-util + Envoy", Sidecar::new(protocol, envoy.clone())?);
             }
             groups.push(group);
+        }
+    }
+
+    if let Some(at) = arguments.iter().position(|a| a == "--only") {
+        let name = arguments.get(at + 1).ok_or("--only <client>")?;
+        for group in &mut groups {
+            group.contenders.retain(|c| c.name == name);
         }
     }
 
@@ -132,7 +140,9 @@ impl Group {
             "| client | requests/s | ratio | CPU µs | added µs | of it sidecar | p50 µs | p99 µs | allocations |"
         );
         println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-        let bare = self.contenders[0].slices.clone();
+        let Some(bare) = self.contenders.first().map(|c| c.slices.clone()) else {
+            return;
+        };
         for contender in &mut self.contenders {
             contender.latencies.sort_unstable();
             let slices = &contender.slices;

@@ -1,7 +1,8 @@
 //! The policy stack in memory, over a service that answers at once: CPU time and allocations added
 //! to a request, how they grow with the policy, and what two threads reach together.
 //!
-//! `cargo run --release -p mesh-benches --bin stack [-- --quick]`
+//! `cargo run --release -p mesh-benches --bin stack [-- --quick | --only <stack>]`; the latter is
+//! for a profiler.
 
 use std::{
     env,
@@ -16,6 +17,7 @@ use mesh_benches::{
     memory::{self, AfterYield, AtOnce, Body, TowerRetries},
     policy::{self, Scale},
 };
+use mesh_core::telemetry::NoRecorder;
 use tokio::runtime::Runtime;
 use tower::{Service, buffer::Buffer, retry::Retry};
 
@@ -147,6 +149,13 @@ fn meshes() -> Result<Vec<Contender>> {
         contender.warm_up *= u32::try_from(scale.endpoints.len() / ENDPOINTS)?.min(100);
         contenders.push(contender);
     }
+    for (name, scale) in [
+        ("mesh, without counters", &small()),
+        ("mesh, 10,000 endpoints, without counters", &endpoints),
+    ] {
+        let stack = memory::mesh_with(scale, AtOnce, NoRecorder)?;
+        contenders.push(Contender::new(name, stack, vec![scale.last()]));
+    }
     for (bare, name, scale) in [
         (
             "bare service, 10,000 paths in turn",
@@ -209,6 +218,7 @@ impl Contender {
     where
         S: Service<http::Request<Body>, Response = Response<RB>> + 'static,
         S::Error: Into<Error>,
+        RB: http_body::Body<Error: Into<Error>> + Unpin,
     {
         Self {
             name,
@@ -325,8 +335,8 @@ impl Shared {
             + 'static,
         S::Error: Into<Error>,
         T::Error: Into<Error>,
-        RS: Send,
-        RT: Send,
+        RS: http_body::Body<Data: Send, Error: Into<Error>> + Unpin + Send,
+        RT: http_body::Body<Data: Send, Error: Into<Error>> + Unpin + Send,
     {
         Self {
             name,
@@ -353,7 +363,7 @@ fn shoot<S, RB>(runtime: &Runtime, service: &S, requests: u32) -> Result<Shot>
 where
     S: Service<http::Request<Body>, Response = Response<RB>, Future: Send> + Clone + Send + 'static,
     S::Error: Into<Error>,
-    RB: Send,
+    RB: http_body::Body<Data: Send, Error: Into<Error>> + Unpin + Send,
 {
     // A `Uri` of its own for each task: their reference counts are not what is measured.
     let scale = Arc::new(Scale::default());

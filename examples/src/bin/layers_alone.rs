@@ -31,7 +31,8 @@ async fn main() -> Result<(), BoxError> {
         .layer(RetryLayer::new(RetryPolicy::new(RetryOn::GATEWAY_ERROR, 2)))
         .service(flaky);
 
-    let reply = service.oneshot(Request::new(Body::empty())).await?;
+    let request = Request::get("http://anywhere/").body(Body::empty())?;
+    let reply = service.oneshot(request).await?;
     println!("{}: {}", reply.status(), reply.into_body().text().await?);
     Ok(())
 }

@@ -104,16 +104,19 @@ impl Cluster {
     }
 
     /// What it was told.
+    #[inline]
     pub const fn policy(&self) -> &Arc<policy::Cluster> {
         &self.policy
     }
 
     /// Its name.
+    #[inline]
     pub fn name(&self) -> &Name {
         &self.policy.name
     }
 
     /// What survives changes of its policy.
+    #[inline]
     pub const fn state(&self) -> &Arc<ClusterState> {
         &self.state
     }

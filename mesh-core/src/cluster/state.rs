@@ -26,6 +26,7 @@ impl ClusterState {
     ///
     /// # Errors
     /// When `max_requests` are under way.
+    #[inline]
     pub fn try_request(&self, priority: RoutingPriority) -> Result<Option<Permit>, Overflow> {
         self.breaker(priority).request()
     }
@@ -57,6 +58,7 @@ impl ClusterState {
     ///
     /// # Errors
     /// When `max_retries`, or as many as the retry budget allows, are under way.
+    #[inline]
     pub fn try_retry(&self, priority: RoutingPriority) -> Result<Option<Permit>, Overflow> {
         self.breaker(priority).retry()
     }
@@ -71,6 +73,7 @@ impl ClusterState {
         self.high.set(&limits.high);
     }
 
+    #[inline]
     const fn breaker(&self, priority: RoutingPriority) -> &Breaker {
         match priority {
             RoutingPriority::Default => &self.default,

@@ -10,7 +10,6 @@
 
 pub mod back_off;
 pub mod budget;
-mod header;
 mod retry;
 
 pub use self::retry::{

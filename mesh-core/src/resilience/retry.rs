@@ -10,16 +10,13 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, StatusCode};
 
-use super::{
-    back_off,
-    header::{request_matches, response_matches},
-};
+use super::back_off;
 use crate::{
     Failure, Outcome, Random,
     cluster::{ClusterState, Overflow, Permit},
     grpc_status,
     policy::{RetryOn, RetryPolicy, RoutingPriority},
-    routing::RequestHead,
+    routing::{RequestHead, header_matches, response_header_matches},
 };
 
 /// How an attempt ended, as far as retrying cares.
@@ -100,7 +97,7 @@ impl RetryState {
             request_is_retriable: wanted.is_empty()
                 || wanted
                     .iter()
-                    .any(|matcher| request_matches(matcher, request)),
+                    .any(|matcher| header_matches(matcher, request)),
             permit: None,
         }
     }
@@ -218,7 +215,7 @@ fn is_retriable_response(
         && policy
             .retriable_headers
             .iter()
-            .any(|matcher| response_matches(matcher, headers))
+            .any(|matcher| response_header_matches(matcher, headers))
         || on.has(GRPC) && on.has(grpc_token(grpc_status(headers)))
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use http::header::HOST;
+use http::{HeaderMap, header::HOST};
 
 use super::{Mismatch, RequestHead};
 use crate::{
@@ -138,15 +138,30 @@ pub(super) fn path_matches(route_match: &RouteMatch, path: &str) -> bool {
         }
 }
 
+/// Whether a request's header meets `matcher`.
+pub(crate) fn header_matches(matcher: &HeaderMatcher, head: &RequestHead<'_>) -> bool {
+    lines_match(matcher, Some(head), head.headers)
+}
+
+/// Whether a response's does; it has none of the pseudo-headers.
+pub(crate) fn response_header_matches(matcher: &HeaderMatcher, headers: &HeaderMap) -> bool {
+    lines_match(matcher, None, headers)
+}
+
 /// Envoy ≥ 1.39: a value matcher holds when **any** line does, and inversion negates that. A
 /// missing header fails every value matcher, inverted or not, unless it counts as empty.
-fn header_matches(matcher: &HeaderMatcher, head: &RequestHead<'_>) -> bool {
+fn lines_match(
+    matcher: &HeaderMatcher,
+    request: Option<&RequestHead<'_>>,
+    headers: &HeaderMap,
+) -> bool {
+    let any = |test: &dyn Fn(&[u8]) -> bool| any_line(&matcher.name, request, headers, test);
     let found = match &matcher.kind {
-        HeaderMatch::Present(_) => any_line(&matcher.name, head, |_| true),
-        HeaderMatch::String(string) => any_line(&matcher.name, head, |v| string.is_match(v)),
-        HeaderMatch::Range { start, end } => any_line(&matcher.name, head, |value| {
-            integer(value).is_some_and(|n| (*start..*end).contains(&n))
-        }),
+        HeaderMatch::Present(_) => any(&|_| true),
+        HeaderMatch::String(string) => any(&|value| string.is_match(value)),
+        HeaderMatch::Range { start, end } => {
+            any(&|value| integer(value).is_some_and(|n| (*start..*end).contains(&n)))
+        }
     };
     let empty = matcher.treat_missing_header_as_empty;
     let holds = match &matcher.kind {
@@ -157,22 +172,23 @@ fn header_matches(matcher: &HeaderMatcher, head: &RequestHead<'_>) -> bool {
     holds.is_some_and(|holds| holds != matcher.invert_match)
 }
 
-/// Whether `test` holds for any line of a header; `None` when it has no line. A pseudo-header has
-/// one, or none when it is empty.
+/// Whether `test` holds for any line of a header; `None` when it has no line. A request's
+/// pseudo-header has one, or none when it is empty; a response has no pseudo-header to match.
 fn any_line(
     name: &HeaderMatcherName,
-    head: &RequestHead<'_>,
-    test: impl Fn(&[u8]) -> bool,
+    request: Option<&RequestHead<'_>>,
+    headers: &HeaderMap,
+    test: &dyn Fn(&[u8]) -> bool,
 ) -> Option<bool> {
     let one = |value: &str| (!value.is_empty()).then(|| test(value.as_bytes()));
-    match name {
-        HeaderMatcherName::Method => one(head.method.as_str()),
-        HeaderMatcherName::Authority => one(head.authority),
-        HeaderMatcherName::Path => one(head.path),
-        HeaderMatcherName::Scheme => one(head.scheme()),
-        HeaderMatcherName::Header(name) if *name == HOST => one(head.authority),
-        HeaderMatcherName::Header(name) => {
-            let mut lines = head.headers.get_all(name).iter().peekable();
+    match (name, request) {
+        (HeaderMatcherName::Method, request) => one(request?.method.as_str()),
+        (HeaderMatcherName::Authority, request) => one(request?.authority),
+        (HeaderMatcherName::Path, request) => one(request?.path),
+        (HeaderMatcherName::Scheme, request) => one(request?.scheme()),
+        (HeaderMatcherName::Header(name), Some(request)) if *name == HOST => one(request.authority),
+        (HeaderMatcherName::Header(name), _) => {
+            let mut lines = headers.get_all(name).iter().peekable();
             lines.peek()?;
             Some(lines.any(|value| test(value.as_bytes())))
         }
@@ -197,4 +213,32 @@ fn query_matches(matcher: &QueryParameterMatcher, head: &RequestHead<'_>) -> boo
 fn cookie_matches(matcher: &CookieMatcher, head: &RequestHead<'_>) -> bool {
     let value = head.cookie(&matcher.name);
     value.is_some_and(|v| matcher.value.is_match(v)) != matcher.invert_match
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::policy::StringMatcher;
+
+    #[test]
+    fn pseudo_headers_are_the_requests_alone() {
+        let matcher = HeaderMatcher::new(
+            HeaderMatcherName::Method,
+            HeaderMatch::String(StringMatcher::exact("GET")),
+        );
+        let headers = HeaderMap::new();
+        let request = RequestHead {
+            method: &Method::GET,
+            scheme: "http",
+            authority: "",
+            path: "/",
+            headers: &headers,
+        };
+        assert!(header_matches(&matcher, &request));
+        assert!(!response_header_matches(&matcher, &headers));
+        let host = HeaderMatcher::new(HeaderMatcherName::Authority, HeaderMatch::Present(false));
+        assert!(header_matches(&host, &request) && response_header_matches(&host, &headers));
+    }
 }

@@ -26,6 +26,7 @@ mod route_index;
 mod router;
 mod trie;
 
+pub(crate) use self::matching::{header_matches, response_header_matches};
 pub use self::{
     choose::{ClusterChoice, choose_cluster},
     explain::{

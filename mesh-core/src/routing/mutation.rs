@@ -75,6 +75,9 @@ pub fn mutate_response(headers: &mut HeaderMap, mutation: &HeaderMutation) {
 /// overwrites are done before new lines are added (`HeaderParser::evaluateHeaders`). An empty value
 /// does nothing, which is what Envoy does without `keep_empty_value`.
 fn mutate(headers: &mut HeaderMap, remove: &[http::HeaderName], add: &[HeaderValueOption]) {
+    if remove.is_empty() && add.is_empty() {
+        return;
+    }
     for name in remove {
         headers.remove(name);
     }

@@ -29,6 +29,9 @@ const fn candidate(index: u32, path_only: bool) -> u32 {
     index << 1 | !path_only as u32
 }
 
+/// So many routes are tried one after the other quicker than the trie is walked.
+const FEW: usize = 8;
+
 impl RouteIndex {
     /// `None` when the routes are too many (each counts twice) or too long to be counted in `u32`.
     pub(super) fn new(routes: &[Route]) -> Option<Self> {
@@ -72,6 +75,13 @@ impl RouteIndex {
         let path = head.path_without_query();
         if path.is_empty() {
             return None;
+        }
+        if routes.len() <= FEW {
+            return routes.iter().position(|route| {
+                let mut failed = |_| ControlFlow::Break(());
+                path_matches(&route.matches, path)
+                    && failures(&route.matches, head, random, &mut failed).is_continue()
+            });
         }
         let route = |candidate: u32| routes.get(candidate as usize >> 1);
         let holds = |candidate: u32| {

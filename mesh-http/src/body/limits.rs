@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use tokio::time::{Sleep, sleep_until};
 use crate::{
     BoxError,
     call::{DeadlineKind, now},
-    layer::expired,
+    layer::{Activity, expired},
 };
 
 /// The limits of one body. Small, for every response carries one.
@@ -21,6 +22,8 @@ pub(crate) struct TimeLimits {
     kind: DeadlineKind,
     /// 0 is no limit.
     idle_ms: u32,
+    /// The request's body, which may move while this one does not.
+    upload: Option<Arc<Activity>>,
     /// A frame came since the timer was set.
     moved: bool,
     /// Made when the body is first waited for: most never are.
@@ -33,6 +36,7 @@ impl TimeLimits {
             deadline: None,
             kind: DeadlineKind::Route,
             idle_ms: 0,
+            upload: None,
             moved: false,
             timer: None,
         }
@@ -43,8 +47,10 @@ impl TimeLimits {
         self.kind = kind;
     }
 
-    pub(crate) fn set_idle(&mut self, idle: Duration) {
+    /// Limits the time without a frame here or of the request.
+    pub(crate) fn set_idle(&mut self, idle: Duration, upload: Option<Arc<Activity>>) {
         self.idle_ms = u32::try_from(idle.as_millis()).unwrap_or(u32::MAX);
+        self.upload = upload;
     }
 
     /// A frame came.
@@ -58,11 +64,7 @@ impl TimeLimits {
             return Poll::Pending;
         }
         if self.timer.is_none() || self.moved {
-            let idle = Duration::from_millis(self.idle_ms.into());
-            let idle = (self.idle_ms > 0)
-                .then(|| now().checked_add(idle))
-                .flatten();
-            let Some(until) = idle.into_iter().chain(self.deadline).min() else {
+            let Some(until) = self.until(now()) else {
                 return Poll::Pending;
             };
             match &mut self.timer {
@@ -71,14 +73,32 @@ impl TimeLimits {
             }
             self.moved = false;
         }
-        let Some(timer) = &mut self.timer else {
-            return Poll::Pending;
-        };
-        ready!(timer.as_mut().poll(cx));
-        let kind = match self.deadline {
-            Some(at) if at <= timer.deadline().into_std() => self.kind,
-            _ => DeadlineKind::Idle,
-        };
-        Poll::Ready(expired(kind).into())
+        loop {
+            let Some(timer) = &mut self.timer else {
+                return Poll::Pending;
+            };
+            ready!(timer.as_mut().poll(cx));
+            let reached = timer.deadline().into_std();
+            if self.deadline.is_some_and(|at| at <= reached) {
+                return Poll::Ready(expired(self.kind).into());
+            }
+            // The upload may have moved in the meantime, and the limit with it.
+            let last = self.upload.as_ref().map(|upload| upload.last());
+            match last.and_then(|last| self.until(last)) {
+                Some(until) if until > reached => {
+                    if let Some(timer) = &mut self.timer {
+                        timer.as_mut().reset(until.into());
+                    }
+                }
+                _ => return Poll::Ready(expired(DeadlineKind::Idle).into()),
+            }
+        }
+    }
+
+    /// The limit that comes first, if nothing has moved since `last`.
+    fn until(&self, last: Instant) -> Option<Instant> {
+        let idle = Duration::from_millis(self.idle_ms.into());
+        let idle = (self.idle_ms > 0).then(|| last.checked_add(idle)).flatten();
+        idle.into_iter().chain(self.deadline).min()
     }
 }

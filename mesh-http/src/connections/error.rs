@@ -93,7 +93,7 @@ impl std::error::Error for SendError {
 }
 
 /// What a hyper error means for the request it ended: the only place that decides it.
-fn classify(error: &hyper::Error) -> SendErrorKind {
+pub(crate) fn classify(error: &hyper::Error) -> SendErrorKind {
     let failure = if error.is_user() {
         return SendErrorKind::Request;
     } else if let Some(h2) = find::<h2::Error>(error) {
@@ -103,8 +103,11 @@ fn classify(error: &hyper::Error) -> SendErrorKind {
             Some(h2::Reason::REFUSED_STREAM) => Failure::RefusedStream,
             _ if h2.is_go_away() && h2.is_remote() => Failure::RefusedStream,
             _ if h2.is_reset() && h2.is_remote() => Failure::Reset,
+            // hyper resets the stream when the request's body fails.
+            _ if h2.is_reset() && !h2.is_library() => return SendErrorKind::Request,
             Some(_) => Failure::Protocol,
-            None => Failure::Disconnect,
+            None if h2.is_io() => Failure::Disconnect,
+            None => return SendErrorKind::Request,
         }
     } else if error.is_incomplete_message()
         || error.is_canceled()
@@ -117,6 +120,11 @@ fn classify(error: &hyper::Error) -> SendErrorKind {
         Failure::Protocol
     };
     SendErrorKind::Failure(failure)
+}
+
+/// Whether a GOAWAY of the peer left the request out.
+pub(super) fn is_go_away(error: &hyper::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|e| e.is_go_away() && e.is_remote())
 }
 
 fn find<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {

@@ -2,7 +2,8 @@
 //!
 //! A connection goes back to the pool from the response body's tail, so reuse costs no task. When
 //! the body's reader is quicker than hyper's task, which must see the end of the message too, the
-//! connection is parked beside that task, and the task returns it.
+//! connection is parked beside that task, and the task returns it. An upgraded connection is never
+//! ready again, so it never comes back.
 
 use std::{
     future::{Future, poll_fn},
@@ -15,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1},
@@ -25,7 +26,7 @@ use mesh_core::policy::HttpProtocol;
 use tokio::time::Instant;
 
 use super::{
-    ConnectOptions, Lease, Permit,
+    ConnectOptions, Permit,
     pool::{Pool, Protocol},
     request::{HeadError, to_http1},
     seat::Seat,
@@ -138,36 +139,29 @@ impl Connection {
         self.sender.try_send_request(request)
     }
 
-    /// The response, its body holding the connection. An upgraded connection is the caller's.
-    pub(super) fn respond(
-        self: Box<Self>,
-        response: Response<Incoming>,
-        method: &MethodKind,
-    ) -> Response<Body> {
-        let upgraded = match method {
-            MethodKind::Connect => response.status().is_success(),
-            MethodKind::Other => response.status() == StatusCode::SWITCHING_PROTOCOLS,
-        };
-        if upgraded {
-            return response.map(Body::from);
-        }
-        response.map(|body| Body::leased(body, Lease::Http1(self)))
-    }
-
     /// The response was read to its end.
     pub(super) fn finish(self: Box<Self>) {
-        if self.requests_left == 0 || self.sender.is_closed() {
-            return;
-        }
         if self.sender.is_ready() {
             self.put();
-        } else {
+        } else if !self.sender.is_closed() {
             let shared = self.shared.clone();
             shared.park(self);
         }
     }
 
+    /// The response was dropped or broke off. If hyper had already read all of it, and only then, the
+    /// connection can take another request.
+    pub(super) fn abandon(self: Box<Self>) {
+        if self.sender.is_ready() {
+            self.put();
+        }
+    }
+
+    /// Back to the pool, unless it has served its time.
     fn put(mut self: Box<Self>) {
+        if self.requests_left == 0 {
+            return;
+        }
         let idle = self.shared.pool.options.pool.idle_timeout;
         let retire_at = self.shared.retire_at;
         if idle.is_some() || retire_at.is_some() {
@@ -179,21 +173,6 @@ impl Connection {
         }
         let pool = self.shared.pool.clone();
         pool.put(self);
-    }
-}
-
-/// What of a method matters to its response.
-pub(super) enum MethodKind {
-    Connect,
-    Other,
-}
-
-impl From<&Method> for MethodKind {
-    fn from(method: &Method) -> Self {
-        match *method {
-            Method::CONNECT => Self::Connect,
-            _ => Self::Other,
-        }
     }
 }
 

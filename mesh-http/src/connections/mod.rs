@@ -19,7 +19,13 @@ mod pool;
 mod request;
 mod seat;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Request, Response, Version};
 use hyper::client::conn::TrySendError;
@@ -27,13 +33,15 @@ use mesh_core::{
     Failure,
     policy::{Address, Cluster, ConnectionPool, HttpProtocol},
 };
+use pin_project_lite::pin_project;
 
+pub(crate) use self::{error::classify, request::without_userinfo};
 pub use self::{
     error::{ConnectError, SendError, SendErrorKind},
     gate::{Gate, Limits, Permit},
 };
 use self::{
-    http1::{Http1, MethodKind},
+    http1::Http1,
     http2::Http2,
     pool::{Pool, Protocol, WaitError},
 };
@@ -95,20 +103,24 @@ impl ConnectionSet {
     ///
     /// # Errors
     /// When there is no response head.
-    pub async fn send(
-        &self,
+    pub fn send<'a>(
+        &'a self,
         request: Request<Body>,
-        limits: Limits<'_>,
-    ) -> Result<Response<Body>, SendError> {
+        limits: Limits<'a>,
+    ) -> impl Future<Output = Result<Response<Body>, SendError>> + Send + use<'a> {
         let http2 = match self.protocol {
             HttpProtocol::Http1 => false,
             HttpProtocol::Http2 => true,
             HttpProtocol::Downstream => request.version() == Version::HTTP_2,
         };
         if http2 {
-            self.send_http2(request, limits).await
+            Sending::Http2 {
+                sending: self.send_http2(request, limits),
+            }
         } else {
-            self.send_http1(request, limits).await
+            Sending::Http1 {
+                sending: self.send_http1(request, limits),
+            }
         }
     }
 
@@ -118,7 +130,6 @@ impl ConnectionSet {
         limits: Limits<'_>,
     ) -> Result<Response<Body>, SendError> {
         let version = request.version();
-        let method = MethodKind::from(request.method());
         let mut resends = 0;
         let mut failed = loop {
             let mut lease = match self.http1.take() {
@@ -133,7 +144,9 @@ impl ConnectionSet {
                 break SendError::unsent(SendErrorKind::Request, error, request);
             }
             match lease.send(request).await {
-                Ok(response) => return Ok(lease.respond(response, &method)),
+                Ok(response) => {
+                    return Ok(response.map(|body| Body::leased(body, Lease::Http1(lease))));
+                }
                 Err(error) => match unwritten(error, &mut resends) {
                     Ok(unwritten) => request = unwritten,
                     Err(error) => break error,
@@ -154,6 +167,10 @@ impl ConnectionSet {
         if let Err(error) = request::to_http2(&mut request) {
             return Err(SendError::unsent(SendErrorKind::Request, error, request));
         }
+        // hyper keeps what it has written. A stream above the last id of a GOAWAY was certainly not
+        // processed (RFC 9113 §6.8), so a request whose body is still at hand goes to another
+        // connection at once; whether to repeat one refused by itself is the retry policy's business.
+        let spare = copy(&request);
         let mut resends = 0;
         loop {
             let lease = match self.http2.take() {
@@ -163,12 +180,43 @@ impl ConnectionSet {
                     Err(error) => return Err(unleased(error, request)),
                 },
             };
-            match lease.send(request).await {
+            let error = match lease.send(request).await {
                 Ok(response) => {
                     return Ok(response.map(|body| Body::leased(body, Lease::Http2(lease))));
                 }
-                Err(error) => request = unwritten(error, &mut resends)?,
-            }
+                Err(error) => error,
+            };
+            let left_out = error::is_go_away(error.error());
+            request = match (unwritten(error, &mut resends), &spare) {
+                (Ok(unwritten), _) => unwritten,
+                (Err(error), spare) => match spare.as_ref().and_then(copy) {
+                    Some(copy) if left_out && resends < RESENDS => {
+                        resends += 1;
+                        copy
+                    }
+                    _ => return Err(error),
+                },
+            };
+        }
+    }
+}
+
+pin_project! {
+    /// Either future; an `async fn` over both would hold the request twice.
+    #[project = SendingProjected]
+    enum Sending<F1, F2> {
+        Http1 { #[pin] sending: F1 },
+        Http2 { #[pin] sending: F2 },
+    }
+}
+
+impl<F1: Future, F2: Future<Output = F1::Output>> Future for Sending<F1, F2> {
+    type Output = F1::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F1::Output> {
+        match self.project() {
+            SendingProjected::Http1 { sending } => sending.poll(cx),
+            SendingProjected::Http2 { sending } => sending.poll(cx),
         }
     }
 }
@@ -211,6 +259,17 @@ fn unleased(error: WaitError, request: Request<Body>) -> SendError {
     }
 }
 
+/// A request to send again, if its body is not a stream. Extensions are for our side alone, and
+/// have been read.
+fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy = Request::new(request.body().try_clone()?);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    *copy.version_mut() = request.version();
+    Some(copy)
+}
+
 /// The request, if hyper gave it back and may be given it again.
 fn unwritten(
     mut error: TrySendError<Request<Body>>,
@@ -237,11 +296,19 @@ pub(crate) enum Lease {
 }
 
 impl Lease {
-    /// The response was read to its end. A lease dropped without this closes an HTTP/1.1 connection
-    /// and resets an HTTP/2 stream.
+    /// The response was read to its end.
     pub(crate) fn finish(self) {
         match self {
             Self::Http1(connection) => connection.finish(),
+            Self::Http2(stream) => drop(stream),
+        }
+    }
+
+    /// The response was dropped or broke off: closes an HTTP/1.1 connection on which more of it would
+    /// come.
+    pub(crate) fn abandon(self) {
+        match self {
+            Self::Http1(connection) => connection.abandon(),
             Self::Http2(stream) => drop(stream),
         }
     }

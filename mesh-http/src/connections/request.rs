@@ -76,8 +76,15 @@ fn absolute(request: &mut Request<Body>, host: Option<&HeaderValue>) -> Result<(
             let host = Authority::try_from(host.as_bytes());
             Some(host.map_err(|e| HeadError::Host(e.into()))?)
         }
-        None if uri.authority().is_none() => return Err(HeadError::NoHost),
-        _ => None,
+        Some(_) => None,
+        None => {
+            let known = uri.authority().ok_or(HeadError::NoHost)?;
+            let host = without_userinfo(known);
+            // RFC 9113 §8.3.1: `:authority` has no userinfo.
+            (host.len() < known.as_str().len())
+                .then(|| Authority::try_from(host).map_err(|e| HeadError::Host(e.into())))
+                .transpose()?
+        }
     };
     if authority.is_none() && uri.scheme().is_some() {
         return Ok(());
@@ -96,11 +103,78 @@ fn absolute(request: &mut Request<Body>, host: Option<&HeaderValue>) -> Result<(
 }
 
 /// RFC 9110 §7.2: `Host` is the authority without its userinfo.
-fn without_userinfo(authority: &Authority) -> &str {
+pub(crate) fn without_userinfo(authority: &Authority) -> &str {
     let host = authority.as_str();
     host.rsplit_once('@').map_or(host, |(_, host)| host)
 }
 
 fn root() -> PathAndQuery {
     PathAndQuery::from_static("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, uri: &str) -> Request<Body> {
+        let request = Request::builder().method(method).uri(uri);
+        request.body(Body::empty()).unwrap()
+    }
+
+    #[test]
+    fn a_request_that_comes_back_is_fit_for_any_endpoint() {
+        for (uri, host) in [("http://a:80/x?y", None), ("http://a/x?y", Some("b:81"))] {
+            let mut request = request(Method::GET, uri);
+            *request.version_mut() = Version::HTTP_2;
+            if let Some(host) = host {
+                request
+                    .headers_mut()
+                    .insert(HOST, HeaderValue::from_static(host));
+            }
+            to_http1(&mut request, &mut None).unwrap();
+            assert_eq!(request.uri(), "/x?y");
+            to_absolute(&mut request, Version::HTTP_2);
+            assert_eq!(request.version(), Version::HTTP_2);
+            let host = host.unwrap_or("a:80");
+            assert_eq!(*request.uri(), *format!("http://{host}/x?y"));
+        }
+    }
+
+    #[test]
+    fn special_forms_are_kept() {
+        let mut connect = request(Method::CONNECT, "a:80");
+        to_http1(&mut connect, &mut None).unwrap();
+        assert_eq!(connect.uri(), "a:80");
+        assert_eq!(connect.headers()[HOST], "a:80");
+        to_http2(&mut connect).unwrap();
+        assert_eq!(connect.uri(), "a:80");
+
+        let mut all = Request::new(Body::empty());
+        *all.method_mut() = Method::OPTIONS;
+        *all.uri_mut() = Uri::from_static("*");
+        all.headers_mut()
+            .insert(HOST, HeaderValue::from_static("a"));
+        to_http1(&mut all, &mut None).unwrap();
+        assert_eq!(all.uri(), "*");
+    }
+
+    #[test]
+    fn the_host_made_last_is_used_again_only_for_the_same_authority() {
+        let mut last = None;
+        for uri in ["http://a/", "http://a/", "http://b/"] {
+            let mut request = request(Method::GET, uri);
+            let authority = request.uri().authority().cloned().unwrap();
+            to_http1(&mut request, &mut last).unwrap();
+            assert_eq!(request.headers()[HOST], authority.as_str());
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_no_authority_cannot_be_a_pseudo_header() {
+        let mut request = request(Method::GET, "http://a/");
+        request
+            .headers_mut()
+            .insert(HOST, HeaderValue::from_static("a b"));
+        assert!(matches!(to_http2(&mut request), Err(HeadError::Host(_))));
+    }
 }

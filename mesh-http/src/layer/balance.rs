@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Response};
+use http::HeaderValue;
 use mesh_core::{
     cluster::{Cluster, PickArgs, PickError},
     policy::{HostRewrite, Metadata, RoutingPriority},
@@ -11,9 +11,8 @@ use mesh_core::{
 
 use super::{Outlier, OutlierLayer, rewrite_host};
 use crate::{
-    Body, Error,
+    Error,
     call::{Call, Destination, Step, now},
-    guard::Guard,
 };
 
 static NO_METADATA: Metadata = Metadata::EMPTY;
@@ -51,7 +50,7 @@ super::step_layer!(BalanceLayer => Balance over Outlier(OutlierLayer), |layer, i
 });
 
 impl<S: Step> Step for Balance<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         if let Some(cluster) = &self.cluster {
             call.destination = Some(Destination::Cluster(cluster.clone()));
         }
@@ -110,11 +109,9 @@ impl<S: Step> Step for Balance<S> {
                 .headers_mut()
                 .insert("x-envoy-attempt-count", count);
         }
-        let mut response = self.inner.call(call).await?;
-        Guard::add(response.body_mut(), |guard| {
-            guard.in_flight = Some((pick, permit));
-        });
-        Ok(response)
+        self.inner.call(call).await?;
+        call.in_flight = Some((pick, permit));
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode, uri::Scheme};
 use mesh_core::{
     Flag,
     cluster::{Cluster, ClusterState, Endpoint},
@@ -21,12 +21,19 @@ use crate::{
 pub struct Connections;
 
 impl Step for Connections {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let (Some(endpoint), Some(destination)) = (&call.endpoint, &call.destination) else {
             return Err(Error::invalid(
                 "no endpoint was picked: put Connections below a BalanceLayer",
             ));
         };
+        // Until connections can be encrypted, nobody who asks for it gets less.
+        if call.request.uri().scheme() == Some(&Scheme::HTTPS) {
+            return Err(Error::invalid(format!(
+                "{}: https asks for TLS, which connections do not have yet; http sends it in plain text",
+                call.request.uri()
+            )));
+        }
         let cluster = destination.cluster();
         let connections = endpoint
             .slot()
@@ -41,7 +48,10 @@ impl Step for Connections {
         };
         let request = std::mem::replace(&mut call.request, Request::new(Body::empty()));
         match connections.set.send(request, limits).await {
-            Ok(response) => Ok(response),
+            Ok(response) => {
+                call.response = Some(response);
+                Ok(())
+            }
             Err(error) => Err(upstream_error(error, endpoint, cluster)),
         }
     }

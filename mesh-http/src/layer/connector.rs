@@ -41,7 +41,7 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let Some(endpoint) = call.endpoint.clone() else {
             return Err(Error::invalid(
                 "no endpoint was picked: put a connector below a BalanceLayer",
@@ -53,7 +53,10 @@ where
             .map_err(|e| foreign(e.into(), false))?;
         let request = call.take_request();
         match service.call(Outbound { endpoint, request }).await {
-            Ok(response) => Ok(response.map(Body::new)),
+            Ok(response) => {
+                call.response = Some(response.map(Body::new));
+                Ok(())
+            }
             Err(error) => Err(foreign(error.into(), true)),
         }
     }

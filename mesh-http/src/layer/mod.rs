@@ -54,10 +54,8 @@ pub use self::{
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
 pub(crate) use self::{
-    observe::Ending,
-    outlier::Attempt,
-    route::{head, rewrite_host},
-    timeout::expired,
+    route::{dialled, head, rewrite_host, root_path},
+    timeout::{Activity, expired},
 };
 
 use crate::{
@@ -113,14 +111,17 @@ use step_layer;
 /// Always ready: what a call has to wait for depends on where it goes, so it waits inside the call,
 /// under its deadline.
 pub struct Tower<T> {
-    step: Arc<Arc<T>>,
+    step: Arc<Held<T>>,
     env: Env,
 }
+
+/// A clone's own reference to what all clones share.
+struct Held<T>(Arc<T>);
 
 impl<T> Tower<T> {
     pub(crate) fn new(step: T, env: Env) -> Self {
         Self {
-            step: Arc::new(Arc::new(step)),
+            step: Arc::new(Held(Arc::new(step))),
             env,
         }
     }
@@ -134,7 +135,7 @@ impl<T> Clone for Tower<T> {
     /// The outer `Arc`s are new, so that calls on different clones share no reference count.
     fn clone(&self) -> Self {
         Self {
-            step: Arc::new(Arc::clone(&self.step)),
+            step: Arc::new(Held(Arc::clone(&self.step.0))),
             env: Arc::new(Arc::clone(&self.env)),
         }
     }
@@ -180,11 +181,19 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let step = Arc::clone(&self.step);
         let env = Arc::clone(&self.env);
-        let request = request.map(Body::new);
+        let mut call = Box::new(Call::new(request.map(Body::new), env));
+        Carried::restore(&mut call);
         ResponseFuture(Box::pin(async move {
-            let mut call = Call::new(request, env);
-            Carried::restore(&mut call);
-            step.call(&mut call).await
+            step.0.call(&mut call).await?;
+            match call.response.take() {
+                Some(mut response) => {
+                    if call.is_open() {
+                        response.body_mut().on_end_boxed(call);
+                    }
+                    Ok(response)
+                }
+                None => Err(Error::invalid("the innermost step left no response")),
+            }
         }))
     }
 }
@@ -208,7 +217,7 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         // The clone that was polled ready is the one called.
         let mut service = self.0.clone();
         std::future::poll_fn(|cx| service.poll_ready(cx))
@@ -217,7 +226,10 @@ where
         Carried::store(call);
         let request = call.take_request();
         match service.call(request).await {
-            Ok(response) => Ok(response.map(Body::new)),
+            Ok(response) => {
+                call.response = Some(response.map(Body::new));
+                Ok(())
+            }
             Err(error) => Err(foreign(error.into(), true)),
         }
     }

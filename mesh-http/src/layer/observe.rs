@@ -1,18 +1,12 @@
 //! The top of the stack: telemetry of whole requests, and the context they inherit.
 
-use std::time::Instant;
-
-use http::{Method, Response};
-use mesh_core::{
-    Flag,
-    telemetry::{RequestRecord, Side},
-};
+use mesh_core::{Flag, telemetry::Side};
 use tracing::{Instrument, field};
 
 use crate::{
-    Body, BodyEnd, Context, Error,
-    call::{Call, DeadlineKind, Destination, Env, Step, now},
-    guard::Guard,
+    Context, Error,
+    call::{Call, DeadlineKind, Step},
+    guard::OpenRequest,
 };
 
 /// Records each request from the call to the end of its response's body, in a `tracing` span of its
@@ -29,7 +23,7 @@ pub struct Observe<S> {
 super::step_layer!(ObserveLayer => Observe, |_layer, inner| Observe { inner });
 
 impl<S: Step> Step for Observe<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let span = tracing::info_span!(
             "mesh.client.request",
             otel.kind = "client",
@@ -41,28 +35,58 @@ impl<S: Step> Step for Observe<S> {
             error.type = field::Empty,
         );
         inherit(call);
-        let mut ending = Ending::new(call);
-        let result = self.inner.call(call).instrument(span.clone()).await;
-        ending.attempts = call.attempts;
-        ending.destination = call.destination.take();
-        match result {
-            Ok(mut response) => {
-                ending.status = Some(response.status().as_u16());
-                ending.grpc_status = mesh_core::grpc_status(response.headers());
-                // A fault's or direct response's reason.
-                ending.flag = response.extensions().get::<Flag>().copied();
-                ending.trace(&span);
-                Guard::add(response.body_mut(), |guard| guard.ending = Some(ending));
-                Ok(response)
-            }
-            Err(error) => {
-                ending.flag = Some(error.flag());
-                ending.trace(&span);
-                tracing::debug!(parent: &span, %error, flag = %error.flag(), "request failed");
-                Err(error)
+        call.env.recorder.request_started(Side::Client);
+        call.open_request = Some(OpenRequest {
+            method: call.request.method().clone(),
+            status: None,
+            grpc_status: None,
+            // What it is if nothing else is said before the drop: the caller went away.
+            flag: Some(Flag::DownstreamConnectionTermination),
+        });
+        let result = if span.is_disabled() {
+            self.inner.call(call).await
+        } else {
+            // Boxed, so that the state of requests without a span stays small.
+            Box::pin(self.inner.call(call).instrument(span.clone())).await
+        };
+        if let Some(open) = &mut call.open_request {
+            match (&result, &call.response) {
+                (Ok(()), Some(response)) => {
+                    open.status = Some(response.status().as_u16());
+                    if mesh_core::is_grpc(response.headers()) {
+                        open.grpc_status = mesh_core::grpc_status(response.headers());
+                    }
+                    // A fault's or direct response's reason.
+                    open.flag = response.extensions().get::<Flag>().copied();
+                }
+                (Ok(()), None) => {}
+                (Err(error), _) => open.flag = Some(error.flag()),
             }
         }
+        if !span.is_disabled() {
+            describe(&span, call);
+            if let Err(error) = &result {
+                tracing::debug!(parent: &span, %error, flag = %error.flag(), "request failed");
+            }
+        }
+        result
     }
+}
+
+/// Puts what is known at the response's head on the span.
+fn describe(span: &tracing::Span, call: &Call) {
+    if let Some(open) = &call.open_request {
+        if let Some(status) = open.status {
+            span.record("http.response.status_code", status);
+        }
+        if let Some(flag) = open.flag {
+            span.record("error.type", flag.as_str());
+        }
+    }
+    if let Some(destination) = &call.destination {
+        span.record("mesh.cluster", &**destination.cluster().name());
+    }
+    span.record("mesh.attempts", call.attempts);
 }
 
 /// The deadline and trace context of the inbound request, if this call is made on its behalf.
@@ -77,75 +101,5 @@ fn inherit(call: &mut Call) {
         trace
             .child(call.env.random.next_u64())
             .inject(call.request.headers_mut());
-    }
-}
-
-/// A request that has begun and must be recorded as ended, however it ends.
-#[derive(Debug)]
-pub(crate) struct Ending {
-    env: Env,
-    method: Method,
-    started: Instant,
-    status: Option<u16>,
-    grpc_status: Option<u8>,
-    flag: Option<Flag>,
-    destination: Option<Destination>,
-    attempts: u32,
-}
-
-impl Ending {
-    fn new(call: &Call) -> Self {
-        call.env.recorder.request_started(Side::Client);
-        Self {
-            env: call.env.clone(),
-            method: call.request.method().clone(),
-            started: call.started,
-            status: None,
-            grpc_status: None,
-            // What it is if nothing else is said before the drop: the caller went away.
-            flag: Some(Flag::DownstreamConnectionTermination),
-            destination: None,
-            attempts: 0,
-        }
-    }
-
-    fn trace(&self, span: &tracing::Span) {
-        if span.is_disabled() {
-            return;
-        }
-        if let Some(status) = self.status {
-            span.record("http.response.status_code", status);
-        }
-        if let Some(destination) = &self.destination {
-            span.record("mesh.cluster", &**destination.cluster().name());
-        }
-        if let Some(flag) = self.flag {
-            span.record("error.type", flag.as_str());
-        }
-        span.record("mesh.attempts", self.attempts);
-    }
-
-    /// The response's body ended.
-    pub(crate) fn body_ended(&mut self, end: BodyEnd) {
-        match end {
-            BodyEnd::Complete { grpc_status } => {
-                self.grpc_status = self.grpc_status.or(grpc_status)
-            }
-            BodyEnd::Error => self.flag = Some(Flag::UpstreamRemoteReset),
-            BodyEnd::Dropped => self.flag = Some(Flag::DownstreamConnectionTermination),
-        }
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let duration = now().saturating_duration_since(self.started);
-        let mut record = RequestRecord::new(Side::Client, &self.method, duration);
-        record.status = self.status;
-        record.grpc_status = self.grpc_status;
-        record.flag = self.flag;
-        record.cluster = self.destination.as_ref().map(|d| &**d.cluster());
-        record.attempts = self.attempts;
-        self.env.recorder.request_ended(&record);
     }
 }

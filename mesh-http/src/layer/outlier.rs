@@ -1,15 +1,14 @@
 //! Tells the cluster how each attempt ended: the one place where an attempt's outcome is decided.
 
-use std::{sync::Arc, time::Instant};
-
-use http::Response;
+use http::StatusCode;
 use http_body::Body as _;
-use mesh_core::{Failure, Outcome, cluster::Endpoint, is_grpc, telemetry::AttemptRecord};
+use mesh_core::{Failure, Outcome, is_grpc};
+use tracing::{Instrument, field};
 
 use crate::{
-    Body, BodyEnd, Error,
-    call::{Call, Destination, Env, Step, now},
-    guard::Guard,
+    Error,
+    call::{Call, Step, now},
+    guard::OpenAttempt,
 };
 
 /// Feeds outcomes to outlier detection and attempt telemetry.
@@ -28,94 +27,78 @@ pub struct Outlier<S> {
 super::step_layer!(OutlierLayer => Outlier, |_layer, inner| Outlier { inner });
 
 impl<S: Step> Step for Outlier<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let started = if call.attempts <= 1 {
             call.started
         } else {
             now()
         };
-        let result = self.inner.call(call).await;
-        let (Some(destination), Some(endpoint)) = (&call.destination, call.endpoint.take()) else {
-            return result;
+        let span = tracing::info_span!(
+            "mesh.client.attempt",
+            mesh.attempt = call.attempts,
+            server.address = call.endpoint.as_ref().map(|e| field::display(e.address())),
+            http.response.status_code = field::Empty,
+            error.type = field::Empty,
+        );
+        let result = if span.is_disabled() {
+            self.inner.call(call).await
+        } else {
+            // Boxed, so that the state of requests without a span stays small.
+            Box::pin(self.inner.call(call).instrument(span.clone())).await
         };
-        let attempt = Attempt {
-            destination: destination.clone(),
-            endpoint,
-            started,
-            number: call.attempts,
-            env: call.env.clone(),
+        let outcome = match (&result, &call.response) {
+            (Ok(()), Some(response)) => {
+                span.record("http.response.status_code", response.status().as_u16());
+                Outcome::of_head(response.status(), response.headers())
+            }
+            (Err(error), _) => {
+                span.record("error.type", error.flag().as_str());
+                match error.failure() {
+                    Some(failure) => Outcome::Failure(failure),
+                    // The mesh refused it: that says nothing of the endpoint.
+                    None => return with_attempts(result, call),
+                }
+            }
+            (Ok(()), None) => return result,
         };
-        match result {
-            Ok(mut response) => {
-                attempt.head(&mut response);
-                Ok(response)
-            }
-            Err(mut error) => {
-                if let Some(failure) = error.failure() {
-                    attempt.record(Outcome::Failure(failure));
+        let response = match (&result, &call.response) {
+            (Ok(()), Some(response)) => response,
+            _ => {
+                // Time that had run out before anything was sent says nothing of it either.
+                let sent = result.as_ref().is_err_and(Error::was_sent);
+                if sent || outcome != Outcome::Failure(Failure::Timeout) {
+                    call.record_attempt(started, outcome);
                 }
-                error.set_attempts(call.attempts);
-                Err(error)
+                return with_attempts(result, call);
             }
-        }
-    }
-}
-
-/// An attempt whose outcome is being waited for.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    destination: Destination,
-    endpoint: Arc<Endpoint>,
-    started: Instant,
-    number: u32,
-    env: Env,
-}
-
-impl Attempt {
-    fn head(self, response: &mut Response<Body>) {
-        let outcome = Outcome::of_head(response.status(), response.headers());
-        let awaits_trailers = is_grpc(response.headers())
-            && matches!(
-                outcome,
-                Outcome::Response {
-                    grpc_status: None,
-                    ..
-                }
-            );
+        };
+        let unknown = matches!(
+            outcome,
+            Outcome::Response {
+                grpc_status: None,
+                ..
+            }
+        );
+        // A gRPC answer's HTTP status is 200; any other says it all.
+        let awaits_trailers =
+            unknown && response.status() == StatusCode::OK && is_grpc(response.headers());
+        let ended = response.body().is_end_stream();
         if !awaits_trailers {
-            self.record(outcome);
+            call.record_attempt(started, outcome);
         }
-        if awaits_trailers || !response.body().is_end_stream() {
-            Guard::add(response.body_mut(), |guard| {
-                guard.attempt = Some((self, awaits_trailers.then_some(outcome)));
+        if awaits_trailers || !ended {
+            call.open_attempt = Some(OpenAttempt {
+                started,
+                head: awaits_trailers.then_some(outcome),
             });
         }
+        Ok(())
     }
+}
 
-    /// The body ended; `head` is the outcome that only trailers can complete.
-    pub(crate) fn body_ended(&self, end: BodyEnd, head: Option<Outcome>) {
-        match (end, head) {
-            (BodyEnd::Complete { grpc_status }, Some(Outcome::Response { status, .. })) => {
-                self.record(Outcome::Response {
-                    status,
-                    grpc_status: Some(grpc_status.unwrap_or(2)),
-                });
-            }
-            (BodyEnd::Error, _) => self.record(Outcome::Failure(Failure::Reset)),
-            _ => {}
-        }
-    }
-
-    fn record(&self, outcome: Outcome) {
-        let cluster = self.destination.cluster();
-        let now = now();
-        cluster.record(&self.endpoint, outcome, now, &*self.env.random);
-        self.env.recorder.attempt_ended(&AttemptRecord::new(
-            cluster,
-            &self.endpoint,
-            outcome,
-            self.number,
-            now.saturating_duration_since(self.started),
-        ));
-    }
+fn with_attempts(result: Result<(), Error>, call: &Call) -> Result<(), Error> {
+    result.map_err(|mut error| {
+        error.set_attempts(call.attempts);
+        error
+    })
 }

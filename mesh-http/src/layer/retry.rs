@@ -72,70 +72,81 @@ super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer),
 });
 
 impl<S: Step> Step for Retry<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let routed = call
             .destination
             .as_ref()
             .and_then(Destination::retry_policy);
-        if self
-            .fixed
-            .as_deref()
-            .or(routed)
-            .is_none_or(|p| p.num_retries == 0)
-        {
+        if self.fixed.is_none() && routed.is_none() {
             return self.inner.call(call).await;
         }
-        // Held here, for the call itself goes down by mutable reference.
-        let destination = call.destination.clone();
-        let policy = match (&self.fixed, &destination) {
-            (Some(policy), _) => &**policy,
-            (None, Some(destination)) => match destination.retry_policy() {
-                Some(policy) => policy,
-                None => return self.inner.call(call).await,
-            },
-            (None, None) => return self.inner.call(call).await,
-        };
-        self.attempts(call, policy, destination.as_ref()).await
+        // Boxed, so that the state of requests without retries stays small.
+        Box::pin(self.retrying(call)).await
     }
 }
 
 impl<S: Step> Retry<S> {
+    async fn retrying(&self, call: &mut Call) -> Result<(), Error> {
+        // Held here, for the call itself goes down by mutable reference.
+        let destination = call.destination.clone();
+        let destination = destination.as_ref();
+        let routed = destination.and_then(Destination::retry_policy);
+        let Some(policy) = self.fixed.as_deref().or(routed) else {
+            return self.inner.call(call).await;
+        };
+        let mut state = RetryState::new(policy, &head(&call.request));
+        let result = self.attempts(call, &mut state, policy, destination).await;
+        result.map_err(|mut error| {
+            error.set_attempts(call.attempts);
+            if state.attempt() > 1 {
+                error.set_retried();
+            }
+            error
+        })
+    }
+
     async fn attempts(
         &self,
         call: &mut Call,
+        state: &mut RetryState,
         policy: &RetryPolicy,
         destination: Option<&Destination>,
-    ) -> Result<Response<Body>, Error> {
-        let mut state = match head(&call.request) {
-            Ok((head, _)) => RetryState::new(policy, &head),
-            Err(error) => return Err(error),
+    ) -> Result<(), Error> {
+        let limit_attempt = |call: &mut Call| {
+            call.attempt_deadline = policy
+                .per_try_timeout
+                .and_then(|limit| now().checked_add(limit));
         };
         if !state.may_retry() {
+            limit_attempt(call);
             return self.inner.call(call).await;
         }
         if policy.previous_hosts {
             call.tried = Some(Vec::new());
         }
         let (template, body) = call.take_request().into_parts();
-        let replay = body.into_replay(self.replay_limit);
+        let mut replay = Some(body.into_replay(self.replay_limit));
         loop {
-            let last = !state.may_retry();
-            call.request = match replay.body() {
+            call.request = match replay.as_ref().and_then(Replay::body) {
                 Some(body) => Request::from_parts(template.clone(), body),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
             };
-            call.attempt_deadline = policy
-                .per_try_timeout
-                .and_then(|limit| now().checked_add(limit));
+            if !state.may_retry() {
+                // The last attempt streams on: nothing need be kept.
+                replay = None;
+            }
+            limit_attempt(call);
             let result = self.inner.call(call).await;
-            let decision = decide(&mut state, policy, destination, call, &replay, &result);
+            let replayable = replay.as_ref().is_none_or(Replay::can_replay);
+            let decision = decide(state, policy, destination, call, replayable, &result);
             let back_off = match decision {
                 Decision::Retry { back_off, .. } => back_off,
-                Decision::No(reason) => return give_up(result, reason, last),
+                Decision::No(reason) => return give_up(call, result, reason),
             };
-            if let Ok(response) = result {
+            if let Some(response) = call.response.take() {
                 discard(response);
             }
+            call.discard_attempt();
             tracing::debug!(attempt = state.attempt(), ?back_off, "retrying");
             pause(call, back_off).await?;
         }
@@ -147,15 +158,18 @@ fn decide(
     policy: &RetryPolicy,
     destination: Option<&Destination>,
     call: &Call,
-    replay: &Replay,
-    result: &Result<Response<Body>, Error>,
+    replayable: bool,
+    result: &Result<(), Error>,
 ) -> Decision {
     let (outcome, headers, request_sent) = match result {
-        Ok(response) => (
-            Outcome::of_head(response.status(), response.headers()),
-            Some(response.headers()),
-            true,
-        ),
+        Ok(()) => match &call.response {
+            Some(response) => (
+                Outcome::of_head(response.status(), response.headers()),
+                Some(response.headers()),
+                true,
+            ),
+            None => return Decision::No(NoRetry::NotRetriable),
+        },
         Err(error) => match error.failure() {
             // The whole time is up: nothing to retry in.
             Some(_) if call.deadline.is_some_and(|d| now() >= d.at) => {
@@ -166,7 +180,7 @@ fn decide(
             None => return Decision::No(NoRetry::NotRetriable),
         },
     };
-    if !replay.can_replay() {
+    if !replayable {
         return Decision::No(NoRetry::NotRetriable);
     }
     state.decide(
@@ -176,7 +190,7 @@ fn decide(
             priority: destination
                 .and_then(Destination::action)
                 .map_or(RoutingPriority::Default, |a| a.priority),
-            wall_clock: wall_clock,
+            wall_clock,
             random: &*call.env.random,
         },
         &AttemptResult {
@@ -196,29 +210,19 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-fn give_up(
-    result: Result<Response<Body>, Error>,
-    reason: NoRetry,
-    last: bool,
-) -> Result<Response<Body>, Error> {
-    let exhausted = reason == NoRetry::LimitExceeded || last;
-    match result {
-        // Envoy passes the last response on as it is.
-        Ok(mut response) => {
-            if reason == NoRetry::LimitExceeded {
-                response
-                    .extensions_mut()
-                    .insert(mesh_core::Flag::UpstreamRetryLimitExceeded);
-            }
-            Ok(response)
-        }
-        Err(mut error) => {
-            if exhausted && error.failure().is_some() {
-                error.set_retries_exhausted();
-            }
-            Err(error)
-        }
+/// Envoy passes the last answer on as it is, and flags it URX when no retry was left.
+fn give_up(call: &mut Call, result: Result<(), Error>, reason: NoRetry) -> Result<(), Error> {
+    if reason != NoRetry::LimitExceeded {
+        return result;
     }
+    if let Some(response) = &mut call.response {
+        let flag = mesh_core::Flag::UpstreamRetryLimitExceeded;
+        response.extensions_mut().insert(flag);
+    }
+    result.map_err(|mut error| {
+        error.set_retries_exhausted();
+        error
+    })
 }
 
 /// Reads what has already arrived of a body nobody wants. An HTTP/1.1 connection whose response was

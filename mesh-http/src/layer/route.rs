@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header,
-    uri::{Authority, PathAndQuery, Scheme},
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+    uri::{PathAndQuery, Scheme},
 };
 use mesh_core::{
     Flag, Mesh, SnapshotRef, is_grpc,
-    policy::{ClusterNotFoundCode, ForwardAction, HostRewrite, RouteAction},
+    policy::{ClusterNotFoundCode, Fault, ForwardAction, HostRewrite, RouteAction},
     routing::{self, MutationLevels, RequestHead, Router},
 };
 
 use crate::{
     Body, Error,
     call::{Call, Destination, Step, Target, now},
+    connections::without_userinfo,
     error::local_reply,
 };
 
@@ -45,40 +46,55 @@ pub struct Route<S> {
 super::step_layer!(RouteLayer => Route, |layer, inner| Route { mesh: layer.mesh.clone(), inner });
 
 impl<S: Step> Step for Route<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
+        root_path(call.request.uri_mut());
         let draw = call.env.random.next_u64();
-        let target = match find(self.mesh.load(), &call.request, draw)? {
-            Found::Forward(target) => target,
-            Found::Reply(response) => return Ok(response),
+        let found = find(self.mesh.load(), &call.request, draw)?;
+        let fault = match &found {
+            Found::Forward(target) => target.route().fault.as_ref(),
+            Found::Reply { fault, .. } => fault.as_ref(),
         };
-        if let Some(fault) = &target.route().fault
-            && let Some(response) = inject(fault, call).await
+        if let Some(fault) = fault
+            && let Some(response) = Box::pin(inject(fault, call)).await
         {
-            return Ok(response);
+            call.response = Some(response);
+            return Ok(());
         }
+        let target = match found {
+            Found::Forward(target) => target,
+            Found::Reply { response, .. } => {
+                call.response = Some(*response);
+                return Ok(());
+            }
+        };
         prepare(&target, &mut call.request)?;
-        let responds = levels(&target).change_responses().then(|| target.clone());
+        let responds = (target.changes_headers() && levels(&target).change_responses())
+            .then(|| target.clone());
         call.destination = Some(Destination::Routed(target));
         let result = self.inner.call(call).await;
-        match (result, responds) {
-            (Ok(mut response), Some(target)) => {
-                levels(&target).mutate_response(response.headers_mut());
-                Ok(response)
-            }
-            (Err(error), Some(target)) => Err(error.with_reply_headers(levels(&target))),
-            (result, None) => result,
+        let Some(target) = responds else {
+            return result;
+        };
+        let levels = levels(&target);
+        if let Some(response) = &mut call.response {
+            levels.mutate_response(response.headers_mut());
         }
+        result.map_err(|error| error.with_reply_headers(levels))
     }
 }
 
 enum Found {
     Forward(Target),
-    Reply(Response<Body>),
+    /// The route answers; its fault comes first all the same.
+    Reply {
+        response: Box<Response<Body>>,
+        fault: Option<Fault>,
+    },
 }
 
 /// The decision: listener, virtual host, route, cluster.
 fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Found, Error> {
-    let (head, port) = head(request)?;
+    let (head, port) = dialled(request)?;
     let (router_index, router) = snapshot.outbound(port).ok_or_else(|| {
         Error::no_route(format!(
             "no listener for port {port} (asked for {}); known ports: {:?}",
@@ -95,7 +111,10 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
         response
             .headers_mut()
             .insert(header::LOCATION, location_value(location)?);
-        return Ok(Found::Reply(response));
+        return Ok(Found::Reply {
+            response: Box::new(response),
+            fault: None,
+        });
     }
     let index = router
         .route(host, &head, draw)
@@ -146,38 +165,70 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
     }))
 }
 
-/// What routing reads, and the port the call dials.
-pub(crate) fn head<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
+/// An empty path is `/` (RFC 9112 §3.2.1), before a query too: `http://service?q` asks for `/?q`.
+pub(crate) fn root_path(uri: &mut Uri) {
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if !path.starts_with('?') {
+        return;
+    }
+    let rooted = PathAndQuery::try_from(format!("/{path}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = rooted.ok().or(parts.path_and_query);
+    if let Ok(rooted) = Uri::from_parts(parts) {
+        *uri = rooted;
+    }
+}
+
+/// What routing reads of a request. The authority is empty if the request names no host.
+pub(crate) fn head<B>(request: &Request<B>) -> RequestHead<'_> {
     let uri = request.uri();
-    let scheme = uri.scheme_str().unwrap_or("http");
-    let host = request.headers().get(header::HOST);
-    let authority = match (host, uri.authority()) {
-        (Some(host), _) => host
-            .to_str()
-            .map_err(|_| Error::invalid("the Host header is not text"))?,
-        (None, Some(authority)) => authority.as_str(),
-        (None, None) => {
-            return Err(Error::invalid(format!(
-                "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"
-            )));
-        }
-    };
-    let port = uri
-        .port_u16()
-        .or_else(|| match uri.authority() {
-            Some(_) => None,
-            None => authority.parse::<Authority>().ok()?.port_u16(),
-        })
-        .unwrap_or(if scheme == "https" { 443 } else { 80 });
-    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let head = RequestHead {
+    RequestHead {
         method: request.method(),
-        scheme,
-        authority,
-        path,
+        scheme: uri.scheme_str().unwrap_or("http"),
+        authority: match request.headers().get(header::HOST) {
+            Some(host) => host.to_str().unwrap_or_default(),
+            None => uri.authority().map_or("", without_userinfo),
+        },
+        path: match uri.path_and_query() {
+            Some(path) => path.as_str(),
+            None if request.method() == Method::CONNECT => "",
+            None => "/",
+        },
         headers: request.headers(),
+    }
+}
+
+/// The head, and the port the call dials.
+pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
+    let head = head(request);
+    let uri = request.uri();
+    if head.authority.is_empty() {
+        return Err(Error::invalid(format!(
+            "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"
+        )));
+    }
+    let port = match uri.authority() {
+        Some(authority) => match port(authority.as_str()) {
+            Some(Err(port)) => {
+                return Err(Error::invalid(format!(
+                    "`{port}` is no port, in `{authority}`"
+                )));
+            }
+            Some(Ok(port)) => Some(port),
+            None => None,
+        },
+        // A Host header names no listener unless it says a port; to Envoy it is a text like any.
+        None => port(head.authority).and_then(Result::ok),
     };
+    let port = port.unwrap_or(if head.scheme == "https" { 443 } else { 80 });
     Ok((head, port))
+}
+
+/// The port at the end of an authority, or what stands there in its place.
+fn port(authority: &str) -> Option<Result<u16, &str>> {
+    let (_, port) = authority.rsplit_once(':')?;
+    // An IPv6 address ends in `]`, userinfo in `@`: their colons begin no port.
+    (!port.is_empty() && !port.contains([']', '@'])).then(|| port.parse().map_err(|_| port))
 }
 
 #[cold]
@@ -254,7 +305,10 @@ fn reply_with(
     let host = &config.virtual_hosts[host];
     let route = &host.routes[route];
     MutationLevels::new(config, host, route, None).mutate_response(response.headers_mut());
-    Ok(Found::Reply(response))
+    Ok(Found::Reply {
+        response: Box::new(response),
+        fault: route.fault.clone(),
+    })
 }
 
 /// The header changes of a target, in the order they apply.
@@ -269,7 +323,9 @@ fn levels(target: &Target) -> MutationLevels<'_> {
 
 /// Request header changes, then the host's rewrite, then the path's: Envoy's order.
 fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
-    levels(target).mutate_request(request.headers_mut());
+    if target.changes_headers() {
+        levels(target).mutate_request(request.headers_mut());
+    }
     let Some(action) = target.action() else {
         return Ok(());
     };
@@ -332,13 +388,15 @@ pub(crate) fn rewrite_host<B>(request: &mut Request<B>, host: HeaderValue) {
 }
 
 /// Envoy's fault filter: the delay, then the abort, each by a draw of its own.
-async fn inject(fault: &mesh_core::policy::Fault, call: &mut Call) -> Option<Response<Body>> {
+async fn inject(fault: &Fault, call: &mut Call) -> Option<Response<Body>> {
     if let Some(delay) = &fault.delay
         && delay.percentage.contains(call.env.random.next_u64())
     {
         // Not past a deadline: the timeout below then answers at once.
         let left = call.deadline.map(|d| d.at.saturating_duration_since(now()));
         tokio::time::sleep(left.map_or(delay.fixed_delay, |l| l.min(delay.fixed_delay))).await;
+        // Timeouts are the router's, which the fault filter precedes.
+        call.started = now();
     }
     let abort = fault.abort.as_ref()?;
     if !abort.percentage.contains(call.env.random.next_u64()) {

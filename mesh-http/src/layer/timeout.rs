@@ -12,15 +12,15 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use http_body::{Frame, SizeHint};
 use mesh_core::{Failure, Flag, is_grpc};
-use tokio::time::sleep_until;
+use tokio::time::{Sleep, sleep_until};
 
 use crate::{
     Body, BoxError, Error,
@@ -64,7 +64,7 @@ super::step_layer!(TimeoutLayer => Timeout over AttemptTimeout(AttemptTimeoutLay
 });
 
 impl<S: Step> Step for Timeout<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let timeouts = call
             .destination
             .as_ref()
@@ -88,15 +88,17 @@ impl<S: Step> Step for Timeout<S> {
         }
         call.idle = idle;
         let deadline = call.deadline;
-        let mut response = self.inner.call(call).await?;
-        let limits = response.body_mut().limits_mut();
-        if let Some(deadline) = deadline {
-            limits.set_deadline(deadline.at, deadline.kind);
+        self.inner.call(call).await?;
+        if let Some(response) = &mut call.response {
+            let limits = response.body_mut().limits_mut();
+            if let Some(deadline) = deadline {
+                limits.set_deadline(deadline.at, deadline.kind);
+            }
+            if let Some(idle) = idle {
+                limits.set_idle(idle, call.upload.take());
+            }
         }
-        if let Some(idle) = idle {
-            limits.set_idle(idle);
-        }
-        Ok(response)
+        Ok(())
     }
 }
 
@@ -114,7 +116,7 @@ pub struct AttemptTimeout<S> {
 super::step_layer!(AttemptTimeoutLayer => AttemptTimeout, |_layer, inner| AttemptTimeout { inner });
 
 impl<S: Step> Step for AttemptTimeout<S> {
-    async fn call(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+    async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let deadline = match (call.attempt_deadline, call.deadline) {
             (Some(at), whole) if whole.is_none_or(|w| at < w.at) => Some(Deadline {
                 at,
@@ -125,27 +127,34 @@ impl<S: Step> Step for AttemptTimeout<S> {
         if deadline.is_none() && call.idle.is_none() {
             return self.inner.call(call).await;
         }
-        let began = now();
         if let Some(deadline) = deadline {
-            let left = deadline.at.saturating_duration_since(began);
+            let left = deadline.at.saturating_duration_since(now());
             if left.is_zero() {
                 return Err(in_cluster(call, expired(deadline.kind).with_sent(false)));
             }
             announce(call, left);
         }
-        let mut watch = Watch::new(call, began, deadline);
+        call.upload = (call.idle.is_some() && call.request.body().is_stream())
+            .then(|| Activity::track(call.request.body_mut(), now()));
+        let mut watch = Watch::new(call, deadline);
         let ended = {
             let mut inner = pin!(self.inner.call(call));
-            let mut timer = pin!(sleep_until(watch.until.into()));
+            // Made when the attempt is first waited for.
+            let mut timer = pin!(None::<Sleep>);
             std::future::poll_fn(|cx| {
                 // The inner future first, so that a finished answer wins over the timer.
                 if let Poll::Ready(result) = inner.as_mut().poll(cx) {
                     return Poll::Ready(Ok(result));
                 }
-                while timer.as_mut().poll(cx).is_ready() {
+                if timer.is_none() {
+                    watch.set(now());
+                    timer.set(Some(sleep_until(watch.until.into())));
+                }
+                while let Some(mut sleep) = timer.as_mut().as_pin_mut() {
+                    ready!(sleep.as_mut().poll(cx));
                     match watch.expired() {
                         Some(kind) => return Poll::Ready(Err(kind)),
-                        None => timer.as_mut().reset(watch.until.into()),
+                        None => sleep.reset(watch.until.into()),
                     }
                 }
                 Poll::Pending
@@ -160,7 +169,10 @@ impl<S: Step> Step for AttemptTimeout<S> {
 fn announce(call: &mut Call, left: Duration) {
     let grpc = is_grpc(call.request.headers());
     let headers = call.request.headers_mut();
-    let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+    // Rounded up: an upstream that ends the request before the caller's own timer does makes an
+    // answer of it.
+    let ms = left.as_nanos().div_ceil(1_000_000);
+    let ms = u64::try_from(ms).unwrap_or(u64::MAX);
     headers.insert(EXPECTED_RQ_TIMEOUT, HeaderValue::from(ms));
     if grpc {
         let asked = headers
@@ -192,19 +204,14 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(call: &mut Call, began: Instant, deadline: Option<Deadline>) -> Self {
-        let idle = call.idle;
-        let upload = (idle.is_some() && call.request.body().is_stream())
-            .then(|| Activity::track(call.request.body_mut(), began));
-        let mut watch = Self {
+    fn new(call: &Call, deadline: Option<Deadline>) -> Self {
+        Self {
             deadline,
-            idle,
-            upload,
-            until: began,
+            idle: call.idle,
+            upload: call.upload.clone(),
+            until: call.started,
             kind: DeadlineKind::Idle,
-        };
-        watch.set(began);
-        watch
+        }
     }
 
     /// The limit that comes first, if nothing has moved since `last`.
@@ -232,7 +239,7 @@ impl Watch {
 
 /// When a request body last gave a frame.
 #[derive(Debug)]
-struct Activity {
+pub(crate) struct Activity {
     began: Instant,
     last_ms: AtomicU64,
 }
@@ -252,7 +259,7 @@ impl Activity {
         activity
     }
 
-    fn last(&self) -> Instant {
+    pub(crate) fn last(&self) -> Instant {
         let ms = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         self.began.checked_add(ms).unwrap_or(self.began)
     }
@@ -303,7 +310,7 @@ pub(crate) fn expired(kind: DeadlineKind) -> Error {
             StatusCode::GATEWAY_TIMEOUT,
             message,
         )
-        .with_body("upstream max stream duration reached")
+        .with_body("downstream duration timeout")
         .with_failure(Failure::Timeout),
         DeadlineKind::Idle => Error::new(
             Flag::StreamIdleTimeout,

@@ -1,17 +1,27 @@
 //! What the recorder hears of each end.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use mesh_core::{
     Flag, Outcome,
-    policy::{Cluster, RetryOn, RetryPolicy},
+    policy::{Cluster, RetryBackOff, RetryOn, RetryPolicy, Timeouts},
     telemetry::{AttemptRecord, Recorder, RequestRecord, Side},
 };
 
 use crate::script::{Act, Endpoints, endpoint, mesh, route};
 
+/// Writes down all it hears.
 #[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
 
 impl Recorder for Log {
     fn request_started(&self, side: Side) {
@@ -49,7 +59,7 @@ async fn each_request_is_recorded_once_and_each_attempt() {
     );
     let log = Log::default();
     let client = endpoints.client_with(&mesh, |b| b.recorder(log.clone()));
-    let take = || std::mem::take(&mut *log.0.lock().unwrap());
+    let take = || log.take();
 
     endpoints.act(1, [Act::Answer(503), Act::Answer(200)]);
     let response = client.get("http://svc/").send().await.unwrap();
@@ -72,7 +82,7 @@ async fn each_request_is_recorded_once_and_each_attempt() {
     tokio::task::yield_now().await;
     call.abort();
     let _ = call.await;
-    assert_eq!(take(), ["start Client", "end None Some(\"DC\") 0 attempts"]);
+    assert_eq!(take(), ["start Client", "end None Some(\"DC\") 1 attempts"]);
 
     endpoints.act(1, [Act::HalfBody]);
     drop(client.get("http://svc/").send().await.unwrap());
@@ -84,4 +94,51 @@ async fn each_request_is_recorded_once_and_each_attempt() {
             "end Some(200) Some(\"DC\") 1 attempts"
         ]
     );
+}
+
+/// What happens after the head is the request's end, not a second end of the attempt.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_ends_the_request_with_its_reason() {
+    let endpoints = Endpoints::default();
+    let timeouts = Timeouts::total(Duration::from_secs(1));
+    let mesh = mesh(
+        route(|a| a.with_timeouts(timeouts)),
+        [(Cluster::new("c"), vec![endpoint(1)])],
+    );
+    let log = Log::default();
+    let client = endpoints.client_with(&mesh, |b| b.recorder(log.clone()));
+    for (act, flag) in [(Act::BrokenBody, "UR"), (Act::HalfBody, "UT")] {
+        endpoints.act(1, [act]);
+        let response = client.get("http://svc/").send().await.unwrap();
+        response.into_body().bytes().await.unwrap_err();
+        assert_eq!(
+            log.take(),
+            [
+                "start Client".to_owned(),
+                "attempt 1 200 at 127.0.0.1:1".to_owned(),
+                format!("end Some(200) Some({flag:?}) 1 attempts"),
+            ]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_after_a_retry_tells_of_every_attempt() {
+    let endpoints = Endpoints::default();
+    endpoints.act(1, [Act::Answer(503)]);
+    let policy = RetryPolicy {
+        back_off: RetryBackOff::try_new(Duration::from_secs(60), None).unwrap(),
+        ..RetryPolicy::new(RetryOn::SERVER_ERROR, 3)
+    };
+    let mesh = mesh(
+        route(|a| {
+            a.with_retry(policy)
+                .with_timeouts(Timeouts::total(Duration::from_millis(10)))
+        }),
+        [(Cluster::new("c"), vec![endpoint(1)])],
+    );
+    let client = endpoints.client(&mesh);
+    let error = client.get("http://svc/").send().await.unwrap_err();
+    assert_eq!((error.flag(), error.attempts()), (Flag::UpstreamTimeout, 1));
+    assert_eq!(error.flags(), [Flag::UpstreamTimeout]);
 }

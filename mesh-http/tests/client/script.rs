@@ -26,6 +26,10 @@ pub(crate) enum Act {
     Slow(Duration, u16),
     /// Answers a head, then a body that never ends.
     HalfBody,
+    /// Answers a head, then a body that breaks off.
+    BrokenBody,
+    /// Answers with this status as gRPC, its `grpc-status` in no head.
+    Grpc(u16),
 }
 
 /// Endpoints by port: each does its acts in turn, and repeats the last.
@@ -120,6 +124,15 @@ impl Endpoints {
                 answer(status, port.to_string().into())
             }
             Act::HalfBody => answer(200, Body::new(NeverEnds)),
+            Act::BrokenBody => answer(200, Body::new(BreaksOff)),
+            Act::Grpc(status) => {
+                let mut response = answer(status, "?".into());
+                let grpc = http::HeaderValue::from_static("application/grpc");
+                response
+                    .headers_mut()
+                    .insert(http::header::CONTENT_TYPE, grpc);
+                response
+            }
         }
     }
 }
@@ -136,6 +149,21 @@ impl http_body::Body for NeverEnds {
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Infallible>>> {
         std::task::Poll::Pending
+    }
+}
+
+/// A body that breaks off.
+struct BreaksOff;
+
+impl http_body::Body for BreaksOff {
+    type Data = bytes::Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, &'static str>>> {
+        std::task::Poll::Ready(Some(Err("broken off")))
     }
 }
 

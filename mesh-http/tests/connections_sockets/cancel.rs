@@ -62,6 +62,19 @@ async fn within_the_body_the_connection_is_closed() {
     peer.closed().await;
 }
 
+#[tokio::test]
+async fn a_body_received_whole_keeps_its_connection_unread() {
+    let raw = Raw::bind().await;
+    let set = http1_set(raw.address());
+    let request = spawn_send(&set, get("/1"));
+    let mut peer = raw.accept().await;
+    peer.answer(OK).await;
+    drop(within(request).await.unwrap().unwrap());
+    let next = spawn_send(&set, get("/2"));
+    assert!(peer.answer(OK).await.starts_with("GET /2"));
+    within(next).await.unwrap().unwrap();
+}
+
 /// Seeded chaos: nothing is lost, nothing is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_random_points_nothing_leaks() {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http_body_util::BodyExt;
-use mesh_core::{Failure, policy::HttpProtocol};
+use mesh_core::{Failure, Flag, policy::HttpProtocol};
 use mesh_http::{BodyEnd, connections::Limits};
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
@@ -123,7 +123,11 @@ async fn a_body_that_breaks_off_is_an_error_and_ends_the_connection() {
             drop(peer);
         }
         within(body.frame()).await.unwrap().unwrap_err();
-        assert_eq!(*ends.lock().unwrap(), [BodyEnd::Error]);
+        let closed = BodyEnd::Error {
+            failure: Some(Failure::Disconnect),
+            flag: Flag::UpstreamConnectionTermination,
+        };
+        assert_eq!(*ends.lock().unwrap(), [closed]);
     }
 }
 
@@ -230,7 +234,8 @@ async fn a_request_body_that_fails_is_the_callers_failure() {
     );
 }
 
-struct Broken;
+/// A request body that fails.
+pub(super) struct Broken;
 
 impl http_body::Body for Broken {
     type Data = bytes::Bytes;

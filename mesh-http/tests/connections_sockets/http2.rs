@@ -7,15 +7,16 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use mesh_core::{
     Failure,
     policy::{Http2KeepAlive, HttpProtocol},
 };
-use mesh_http::{Body, BodyEnd};
+use mesh_http::{Body, BodyEnd, connections::SendErrorKind};
 use tokio::net::TcpStream;
 
-use super::support::*;
+use super::{faults::Broken, support::*};
 
 type Server = h2::server::Connection<TcpStream, Bytes>;
 type Accepted = (Request<h2::RecvStream>, h2::server::SendResponse<Bytes>);
@@ -181,6 +182,30 @@ async fn a_refused_stream_was_not_sent_and_a_reset_one_was() {
     assert!(!raw.has_another().await);
 }
 
+#[tokio::test]
+async fn a_request_body_that_fails_is_the_callers_failure() {
+    let raw = Raw::bind().await;
+    let set = http2_set(raw.address());
+    let request = spawn_send(&set, post("/", Body::new(Broken), "POST"));
+    let mut server = handshake(&raw).await;
+    let (_, _unanswered) = next(&mut server).await;
+    drive(server);
+    let error = within(request).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, SendErrorKind::Request, "{error}");
+}
+
+#[tokio::test]
+async fn the_authority_has_no_userinfo() {
+    let raw = Raw::bind().await;
+    let set = http2_set(raw.address());
+    let mut request = get("/");
+    *request.uri_mut() = "http://user:secret@reviews/".parse().unwrap();
+    let _sending = spawn_send(&set, request);
+    let mut server = handshake(&raw).await;
+    let (seen, _) = next(&mut server).await;
+    assert_eq!(seen.uri(), "http://reviews/");
+}
+
 /// A server that speaks frames.
 struct Frames(Peer);
 
@@ -240,15 +265,22 @@ async fn goaway_refuses_streams_above_its_last_and_lets_the_others_end() {
         let first = spawn_send(&set, get("/1"));
         let mut old = Frames::accept(&raw).await;
         let first_stream = old.read(HEADERS).await;
-        let second = spawn_send(&set, get("/2"));
+        // A body that is a stream is gone once it was begun; whole ones are still at hand.
+        let streamed = Request::post("http://svc/2")
+            .body(Body::new(StreamBody::new(futures_util::stream::pending::<
+                Result<Frame<Bytes>, std::io::Error>,
+            >())))
+            .unwrap();
+        let second = spawn_send(&set, streamed);
+        assert!(old.read(HEADERS).await > first_stream);
+        let third = spawn_send(&set, get("/3"));
         assert!(old.read(HEADERS).await > first_stream);
         old.go_away(first_stream, code).await;
         let error = within(second).await.unwrap().unwrap_err();
         assert_eq!(failure(&error), Failure::RefusedStream, "{error}");
         assert!(!error.sent);
 
-        // The next request takes a new connection while the old one ends in peace.
-        let third = spawn_send(&set, get("/3"));
+        // What was left out goes to a new connection at once, while the old one ends in peace.
         let mut new = Frames::accept(&raw).await;
         let stream = new.read(HEADERS).await;
         new.respond(stream).await;

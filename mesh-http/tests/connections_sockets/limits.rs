@@ -174,6 +174,24 @@ async fn a_connection_that_ends_makes_room_for_the_next() {
 }
 
 #[tokio::test]
+async fn nothing_is_connected_for_who_has_given_up() {
+    let raw = Raw::bind().await;
+    let set = http1_set(raw.address());
+    let breakers = breakers(1, 10);
+    let first = spawn_limited(&set, &breakers, "/1");
+    let mut peer = raw.accept().await;
+    peer.head().await;
+    let second = spawn_limited(&set, &breakers, "/2");
+    settle().await;
+    second.abort();
+    let _ = within(second).await;
+    drop(peer);
+    within(first).await.unwrap().unwrap_err();
+    settle().await;
+    assert!(!raw.has_another().await);
+}
+
+#[tokio::test]
 async fn waiting_for_a_busy_connection_is_bounded() {
     let raw = Raw::bind().await;
     let set = http1_set(raw.address());
@@ -191,4 +209,28 @@ async fn waiting_for_a_busy_connection_is_bounded() {
     tokio::time::resume();
     peer.write(OK).await;
     assert_eq!(read(within(first).await.unwrap().unwrap()).await, "ok");
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_serves_who_waits() {
+    let echo = Echo::start(HttpProtocol::Http2, 100).await;
+    let mut cluster = cluster(HttpProtocol::Http2);
+    cluster.connection_pool.max_concurrent_streams = 1;
+    let set = set_of(echo.address, &cluster);
+    let breakers = breakers(1, 10);
+    let first = within(spawn_limited(&set, &breakers, "/1")).await.unwrap();
+    read(first.unwrap()).await;
+    let (body, parts) = parts();
+    let busy = send(&set, post("/", body, "POST")).await.unwrap();
+    let waiting: Vec<_> = (0..3)
+        .map(|_| spawn_limited(&set, &breakers, "/2"))
+        .collect();
+    settle().await;
+    assert_eq!(breakers.waiting(), 3);
+    drop(parts);
+    read(busy).await;
+    for request in waiting {
+        read(within(request).await.unwrap().unwrap()).await;
+    }
+    assert_eq!(echo.accepted(), 1);
 }

@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    io,
     path::Path,
     sync::{
         Arc,
@@ -59,7 +58,7 @@ pub(crate) fn run(
     tokio::spawn(terminated(stop.clone()));
 
     let mut screen = Screen::default();
-    screen.view.edit = shorten(&config.join("reviews.yaml"));
+    screen.view.edit = config.join("reviews.yaml").display().to_string();
     screen.view.kill = Health::Refuses;
     let mut terminal = Terminal::take()?;
     while !stop.load(Ordering::Relaxed) && !terminal.is_lost() {
@@ -73,7 +72,7 @@ pub(crate) fn run(
         while event::poll(frame.saturating_duration_since(Instant::now()))? {
             if let Event::Key(key) = event::read()?
                 && key.kind == KeyEventKind::Press
-                && screen.press(key, &mut demo, runtime)?
+                && screen.press(key, &mut demo, runtime)
             {
                 stop.store(true, Ordering::Relaxed);
                 break;
@@ -81,6 +80,9 @@ pub(crate) fn run(
         }
     }
     generator.abort();
+    if terminal.is_lost() {
+        return Err("a part of the demo panicked; see above".into());
+    }
     Ok(())
 }
 
@@ -120,10 +122,10 @@ impl Screen {
     }
 
     /// Whether to quit.
-    fn press(&mut self, key: KeyEvent, demo: &mut Demo, runtime: &Runtime) -> io::Result<bool> {
+    fn press(&mut self, key: KeyEvent, demo: &mut Demo, runtime: &Runtime) -> bool {
         match key.code {
-            KeyCode::Char('q') => return Ok(true),
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(true),
+            KeyCode::Char('q') => return true,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return true,
             KeyCode::Char('k') => {
                 self.view.kill = match self.view.kill {
                     Health::Refuses => Health::Answers503,
@@ -136,7 +138,12 @@ impl Screen {
                     Some(Health::Up) => self.view.kill,
                     _ => Health::Up,
                 };
-                runtime.block_on(demo.set(index, next))?;
+                if let Err(error) = runtime.block_on(demo.set(index, next)) {
+                    self.view.pane = Some(Pane {
+                        title: format!("instance {digit} cannot listen again"),
+                        lines: vec![error.to_string()],
+                    });
+                }
             }
             KeyCode::Char('h') => {
                 let client = demo.client.clone();
@@ -146,7 +153,7 @@ impl Screen {
             KeyCode::Esc => self.view.pane = None,
             _ => {}
         }
-        Ok(false)
+        false
     }
 }
 
@@ -184,15 +191,6 @@ fn generate(demo: &Demo, rate: u32) -> JoinHandle<()> {
             });
         }
     })
-}
-
-/// The path from here, when it is below here.
-fn shorten(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here)
-        .unwrap_or(path)
-        .display()
-        .to_string()
 }
 
 /// Sets `stop` when the process is told to end, so that the terminal is given back.

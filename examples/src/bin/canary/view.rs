@@ -95,7 +95,7 @@ pub(crate) type Line = Vec<Span>;
 /// Lays the screen out: at most `height` lines of at most `width` characters.
 pub(crate) fn draw(view: &View, width: u16, height: u16) -> Vec<Line> {
     let (width, height) = (usize::from(width), usize::from(height));
-    let mut lines = header(view);
+    let mut lines = header(view, width);
     lines.extend(view.bars.iter().map(|bar| share(bar, width)));
     lines.push(Line::new());
     lines.push(numbers(&view.numbers));
@@ -121,19 +121,8 @@ pub(crate) fn draw(view: &View, width: u16, height: u16) -> Vec<Line> {
     lines.into_iter().map(|line| fit(line, width)).collect()
 }
 
-fn header(view: &View) -> Vec<Line> {
-    let config = match &view.error {
-        None => vec![
-            span("config ", Tone::Dim),
-            span(format!("#{} loaded", view.version), Tone::Good),
-        ],
-        Some(error) => vec![
-            span("config ", Tone::Dim),
-            span(format!("#{} kept: ", view.version), Tone::Warn),
-            span(error.lines().next().unwrap_or_default(), Tone::Bad),
-        ],
-    };
-    vec![
+fn header(view: &View, width: usize) -> Vec<Line> {
+    let mut lines = vec![
         vec![
             span("mesh canary", Tone::Bold),
             span(
@@ -142,9 +131,21 @@ fn header(view: &View) -> Vec<Line> {
             ),
         ],
         vec![span("edit   ", Tone::Dim), span(&view.edit, Tone::Plain)],
-        config,
-        Line::new(),
-    ]
+    ];
+    match &view.error {
+        None => {
+            let loaded = format!("#{} loaded", view.version);
+            lines.push(vec![span("config ", Tone::Dim), span(loaded, Tone::Good)]);
+        }
+        Some(error) => {
+            let first = error.lines().next().unwrap_or_default();
+            let text = format!("config #{} kept: {first}", view.version);
+            let parts = wrap(&text, width).into_iter().take(2);
+            lines.extend(parts.map(|part| vec![span(part, Tone::Bad)]));
+        }
+    }
+    lines.resize(4, Line::new());
+    lines
 }
 
 /// `v1 ███████████████████▋ │      89.6 % of 90.0 %`
@@ -192,12 +193,12 @@ fn numbers(numbers: &Numbers) -> Line {
         ),
         None => span("-", Tone::Dim),
     };
-    let ms = |d: Duration| format!("{:.1} ms  ", d.as_secs_f64() * 1000.0);
+    let ms = |d: Duration| match d.as_secs_f64() * 1000.0 {
+        short @ ..100.0 => format!("{short:.1} ms  "),
+        long => format!("{long:.0} ms  "),
+    };
     vec![
-        span(
-            format!("{:.0} requests/s  success ", numbers.rate),
-            Tone::Plain,
-        ),
+        span(format!("{:.0} req/s  success ", numbers.rate), Tone::Plain),
         success,
         span("  p50 ", Tone::Plain),
         span(ms(numbers.p50), Tone::Plain),
@@ -238,13 +239,8 @@ fn instances(rows: &[Row]) -> Vec<Line> {
 fn report(pane: &Pane, width: usize, room: usize) -> Vec<Line> {
     let mut lines = vec![vec![span(&pane.title, Tone::Bold)]];
     for text in &pane.lines {
-        let chars: Vec<char> = text.chars().collect();
-        if chars.is_empty() {
-            lines.push(Line::new());
-        }
-        for part in chars.chunks(width.max(1)) {
-            lines.push(vec![span(part.iter().collect::<String>(), Tone::Plain)]);
-        }
+        let parts = wrap(text, width).into_iter();
+        lines.extend(parts.map(|part| vec![span(part, Tone::Plain)]));
     }
     let hidden = lines.len().saturating_sub(room);
     if hidden > 0 && room > 0 {
@@ -253,6 +249,33 @@ fn report(pane: &Pane, width: usize, room: usize) -> Vec<Line> {
         lines.push(vec![span(more, Tone::Dim)]);
     }
     lines
+}
+
+/// Breaks a line at spaces, or anywhere in a word that is longer than the screen is wide.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    // Narrower screens show a part of each line.
+    let width = width.max(10);
+    let (mut parts, mut line, mut length) = (Vec::new(), String::new(), 0);
+    let mut turn = |line: &mut String, length: &mut usize| {
+        // Continued lines stand under their line's text.
+        parts.push(std::mem::replace(line, "  ".to_owned()));
+        *length = 2;
+    };
+    for word in text.split_inclusive(' ') {
+        let needed = word.trim_end().chars().count();
+        if length + needed > width && !line.trim().is_empty() {
+            turn(&mut line, &mut length);
+        }
+        for c in word.chars() {
+            if length == width && c != ' ' {
+                turn(&mut line, &mut length);
+            }
+            line.push(c);
+            length += 1;
+        }
+    }
+    parts.push(line);
+    parts
 }
 
 fn keys(kill: Health) -> Line {
@@ -294,162 +317,4 @@ fn span(text: impl Into<String>, tone: Tone) -> Span {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn view() -> View {
-        let bar = |version: &str, configured, measured| Bar {
-            version: version.into(),
-            configured,
-            measured,
-        };
-        let row = |name: &str| Row {
-            name: name.into(),
-            address: "127.0.0.1:40001".into(),
-            server: Health::Up,
-            ejected: false,
-            in_flight: 2,
-            rate: 91.5,
-        };
-        View {
-            edit: "examples/canary/mesh/reviews.yaml".into(),
-            version: 3,
-            bars: vec![
-                bar("v1", Some(0.9), 0.75),
-                bar("v2", Some(0.1), 0.25),
-                bar("v3", None, 0.0),
-            ],
-            numbers: Numbers {
-                rate: 200.0,
-                success: Some(0.99999),
-                p50: Duration::from_micros(1234),
-                p99: Duration::from_millis(15),
-                retries: 7,
-                ejections: 1,
-            },
-            rows: (1..=9).map(|i| row(&format!("reviews-v1-{i}"))).collect(),
-            ..View::default()
-        }
-    }
-
-    fn text(view: &View, width: u16, height: u16) -> Vec<String> {
-        let lines = draw(view, width, height);
-        let text = |line: Line| line.into_iter().map(|s| s.text).collect::<String>();
-        lines.into_iter().map(text).collect()
-    }
-
-    #[test]
-    fn everything_fits_a_small_terminal() {
-        let lines = text(&view(), 80, 24);
-        assert_eq!(lines.len(), 24);
-        assert!(lines.iter().all(|l| l.chars().count() <= 80));
-        assert!(lines[1].ends_with("examples/canary/mesh/reviews.yaml"));
-        assert_eq!(lines[2], "config #3 loaded");
-        assert!(lines[8].contains("retries 7  ejections 1"), "{}", lines[8]);
-        assert!(lines.iter().any(|l| l.starts_with("9   reviews-v1-9")));
-        assert!(lines[23].trim_end().ends_with("q quit"), "{}", lines[23]);
-    }
-
-    #[test]
-    fn a_bar_is_as_long_as_its_share_and_marks_the_configured_one() {
-        let lines = text(&view(), 80, 24);
-        let full = |line: &str| line.chars().filter(|c| *c == '█').count();
-        let room = 80 - 4 - 10 - 19;
-        assert_eq!(full(&lines[4]), room * 3 / 4);
-        assert_eq!(full(&lines[5]), room / 4);
-        let mark = lines[4].chars().position(|c| c == '│').unwrap();
-        assert_eq!(mark, 4 + (room as f64 * 0.9).round() as usize);
-        assert!(!lines[5].contains('│'), "the bar covers its own mark");
-        assert!(
-            lines[4].ends_with(" 75.0 %   90.0 % in the YAML"),
-            "{}",
-            lines[4]
-        );
-        assert!(lines[6].ends_with("?  in the YAML"));
-    }
-
-    #[test]
-    fn almost_all_is_not_all() {
-        let of = |success| {
-            let numbers = Numbers {
-                success,
-                ..Numbers::default()
-            };
-            super::numbers(&numbers)[1].clone()
-        };
-        assert_eq!(of(Some(0.99999)), span("99.99 %", Tone::Bad));
-        assert_eq!(of(Some(1.0)), span("100 %", Tone::Good));
-        assert_eq!(of(None), span("-", Tone::Dim));
-    }
-
-    #[test]
-    fn a_broken_edit_shows_the_first_problem_and_the_version_in_force() {
-        let mut view = view();
-        view.error = Some("reviews.yaml:20: spec.http[1].rout: unknown field\nmore".into());
-        let line = &text(&view, 80, 24)[2];
-        assert_eq!(
-            line,
-            "config #3 kept: reviews.yaml:20: spec.http[1].rout: unknown field"
-        );
-    }
-
-    #[test]
-    fn what_the_mesh_thinks_and_what_the_server_does_are_told_apart() {
-        let mut view = view();
-        view.rows[1].server = Health::Refuses;
-        view.rows[2].server = Health::Answers503;
-        view.rows[2].ejected = true;
-        let lines = text(&view, 80, 24);
-        let row = |n: usize| {
-            lines
-                .iter()
-                .find(|l| l.starts_with(&format!("{n}  ")))
-                .unwrap()
-        };
-        assert!(row(1).contains("answers      healthy"), "{}", row(1));
-        assert!(row(2).contains("refuses      healthy"), "{}", row(2));
-        assert!(row(3).contains("answers 503  ejected"), "{}", row(3));
-    }
-
-    #[test]
-    fn the_pane_stands_beside_the_table_or_in_its_place() {
-        let mut view = view();
-        let lines = (0..30).map(|i| format!("step {i}")).collect();
-        view.pane = Some(Pane {
-            title: "explain".into(),
-            lines,
-        });
-        let small = text(&view, 80, 24);
-        assert!(!small.iter().any(|l| l.contains("reviews-v1-1")));
-        assert!(small.contains(&"explain".to_owned()));
-        assert!(
-            small.iter().any(|l| l.starts_with("… 19 more lines")),
-            "{small:#?}"
-        );
-        let tall = text(&view, 80, 60);
-        assert!(tall.iter().any(|l| l.contains("reviews-v1-1")));
-        assert!(tall.contains(&"step 29".to_owned()));
-    }
-
-    #[test]
-    fn no_size_panics_and_no_control_character_passes() {
-        let mut view = view();
-        view.error = Some("a\x1b[2Jb".into());
-        view.pane = Some(Pane {
-            title: "t".into(),
-            lines: vec!["x".repeat(200), String::new()],
-        });
-        for width in 0..90 {
-            for height in 0..40 {
-                let lines = text(&view, width, height);
-                assert!(lines.len() <= usize::from(height));
-                assert!(
-                    lines
-                        .iter()
-                        .all(|l| l.chars().count() <= usize::from(width))
-                );
-                assert!(!lines.iter().any(|l| l.chars().any(char::is_control)));
-            }
-        }
-    }
-}
+mod tests;

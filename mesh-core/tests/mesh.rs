@@ -1,0 +1,112 @@
+//! Publishing into a mesh: what a rejected config leaves alone, what swaps cost.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+
+use http::StatusCode;
+use mesh_core::{
+    Config, Mesh, Outcome, Seeded,
+    cluster::{self, PickArgs},
+    policy::{
+        Cluster, Endpoint, Listener, OutlierDetection, Percent, Route, RouteConfiguration,
+        RouteMatch, RoutingPriority, VirtualHost,
+    },
+};
+
+fn endpoint(port: u16) -> Endpoint {
+    Endpoint::new(SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+fn config(cluster: Cluster, ports: impl IntoIterator<Item = u16>) -> Config {
+    let route = Route::to_cluster(RouteMatch::any(), cluster.name.clone());
+    Config::default()
+        .routing(RouteConfiguration::new(
+            "all",
+            vec![VirtualHost::new(["*"], vec![route])],
+        ))
+        .cluster(cluster, ports.into_iter().map(endpoint))
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no other clock here")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn a_rejected_config_leaves_breakers_and_ejections_alone() {
+    let detecting = || {
+        Cluster::new("c").with_outlier_detection(OutlierDetection {
+            consecutive_5xx: 1,
+            max_ejection_percent: Percent::HUNDRED,
+            ..OutlierDetection::default()
+        })
+    };
+    let mesh = Mesh::new();
+    mesh.publish(config(detecting(), [1, 2])).unwrap();
+    let (now, random) = (now(), Seeded::new(1));
+    let c = mesh.load().cluster("c").unwrap().clone();
+    let pick = c.pick(&PickArgs::new(now, &random)).unwrap();
+    let bad = Outcome::Response {
+        status: StatusCode::BAD_GATEWAY,
+        grpc_status: None,
+    };
+    c.record(pick.endpoint(), bad, now, &random);
+    assert!(pick.endpoint().is_ejected());
+
+    let mut changed = Cluster::new("c");
+    changed.circuit_breakers.default.max_requests = 1;
+    let mut rejected = config(changed, [3]);
+    rejected
+        .listeners
+        .push(Listener::outbound(Some(1), "missing"));
+    mesh.publish(rejected).unwrap_err();
+
+    assert!(pick.endpoint().is_ejected(), "detection is still on");
+    assert_eq!(c.outlier_stats().active, 1);
+    let limit = c
+        .state()
+        .breaker_status(RoutingPriority::Default)
+        .requests
+        .limit;
+    assert_eq!(limit, Some(1024));
+}
+
+#[test]
+fn two_clusters_of_one_name_are_rejected_where_both_are_named() {
+    let two = config(Cluster::new("c"), [1]).cluster(Cluster::new("c"), [endpoint(2)]);
+    let error = Mesh::new().publish(two).unwrap_err();
+    assert!(error.to_string().contains("cluster `c`"), "{error}");
+}
+
+#[test]
+fn ten_thousand_swaps_keep_nothing_of_what_they_replaced() {
+    let mesh = Mesh::new();
+    let random = Seeded::new(1);
+    let mut endpoints: Vec<Weak<cluster::Endpoint>> = Vec::new();
+    let mut clusters = Vec::new();
+    for round in 0..10_000_u16 {
+        let mut cluster = Cluster::new("c");
+        // Policy, endpoints and name change in turn.
+        cluster.overprovisioning_factor = 140 + u32::from(round % 3);
+        if round % 5 == 0 {
+            cluster.name = "d".into();
+        }
+        let name = cluster.name.clone();
+        mesh.publish(config(cluster, [round % 7, 100 + round % 11]))
+            .unwrap();
+        let snapshot = mesh.load();
+        let cluster = snapshot.cluster(&name).unwrap();
+        mesh.assign(&name, Arc::new([endpoint(round)].into_iter().collect()));
+        let pick = cluster.pick(&PickArgs::new(now(), &random)).unwrap();
+        endpoints.push(Arc::downgrade(pick.endpoint()));
+        clusters.push(Arc::downgrade(cluster));
+    }
+    let alive = |n: usize| (1..=2).contains(&n);
+    endpoints.retain(|e| e.strong_count() > 0);
+    clusters.retain(|c| c.strong_count() > 0);
+    assert!(alive(endpoints.len()), "{} endpoints", endpoints.len());
+    assert!(alive(clusters.len()), "{} clusters", clusters.len());
+}

@@ -1,0 +1,28 @@
+//! Every feature from real Istio YAML to real sockets, a module for each family.
+
+#[cfg(test)]
+mod actions;
+#[cfg(test)]
+mod balancing;
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod explain;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod hops;
+#[cfg(test)]
+mod matching;
+#[cfg(test)]
+mod pool;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod resilience;
+#[cfg(test)]
+mod seeds;
+#[cfg(test)]
+mod swap;
+#[cfg(test)]
+mod upgrade;
