@@ -73,7 +73,10 @@ fn upstream_headers(
             && (differences::request_header(side, name).is_none() || request.header(name).is_some())
     });
     let mut folded: Vec<(String, String)> = Vec::new();
-    for (name, value) in headers {
+    for (name, mut value) in headers {
+        if differences::is_measured(&name) {
+            "measured".clone_into(&mut value);
+        }
         match folded.last_mut() {
             Some((last, line)) if *last == name && differences::is_folded(&name) => {
                 // Envoy writes no comma behind an empty line.

@@ -83,7 +83,7 @@ pub async fn mesh(
     let http = http_request(&with_case(request, case))?;
     let grpc = is_grpc(http.headers());
     let mut client = client.clone();
-    let (response, flags) = match client.call(http).await {
+    let (response, mut flags) = match client.call(http).await {
         Ok(response) => {
             let flag = response.extensions().get::<mesh_core::Flag>().copied();
             (response, Vec::from_iter(flag))
@@ -99,7 +99,13 @@ pub async fn mesh(
     let headers = headers.collect();
     let body = match request.head.start[0] == "HEAD" {
         true => Some(String::new()),
-        false => body.bytes().await.ok().map(|bytes| wire::text(&bytes)),
+        false => match body.bytes().await {
+            Ok(bytes) => Some(wire::text(&bytes)),
+            Err(error) => {
+                flags.extend(error.flags());
+                None
+            }
+        },
     };
     let received = upstreams.take(case);
     let status = head.status.as_u16();

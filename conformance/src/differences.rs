@@ -36,6 +36,9 @@ const FRAMING: &[(&str, &str)] = &[
 /// the lines, which mean the same (RFC 9110 §5.3).
 const FOLDED: &[&str] = &["accept", "content-type", "user-agent"];
 
+/// Request headers whose value is a time that was measured; that they are there is compared.
+const MEASURED: &[&str] = &["x-envoy-expected-rq-timeout-ms"];
+
 /// Headers of responses that say who carried them, not what they say.
 const OF_RESPONSES: &[(&str, &str)] = &[
     (
@@ -65,6 +68,11 @@ pub fn framing(name: &str) -> Option<&'static str> {
 /// Whether lines of a request header count as one.
 pub fn is_folded(name: &str) -> bool {
     FOLDED.contains(&name)
+}
+
+/// Whether the value of a request header does not count.
+pub fn is_measured(name: &str) -> bool {
+    MEASURED.contains(&name)
 }
 
 /// Why a request is not asked at all.

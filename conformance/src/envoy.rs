@@ -25,6 +25,9 @@ use crate::{
 /// The release that the answers are compared with; behaviour moves between releases.
 const VERSION: &str = "1.40.0";
 
+/// The access log's name; Envoys run in directories of their own.
+pub const ACCESS_LOG: &str = "access.log";
+
 /// How long a start may take; on a busy machine it takes seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -41,7 +44,7 @@ pub struct Envoy {
 /// When there is none. Tests fail then; they do not skip.
 pub fn binary() -> Result<PathBuf> {
     if let Some(path) = env::var_os("MESH_TEST_ENVOY") {
-        return Ok(path.into());
+        return Ok(Path::new(&path).canonicalize()?);
     }
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers");
     let lib = peers.join(format!("envoy-{VERSION}/lib"));
@@ -50,7 +53,7 @@ pub fn binary() -> Result<PathBuf> {
         .flatten()
         .flatten()
         .map(|python| python.path().join("site-packages/envoy/_bin/envoy"))
-        .find(|path| path.is_file())
+        .find_map(|path| path.canonicalize().ok())
         .ok_or_else(|| {
             format!(
                 "no Envoy to compare with: MESH_TEST_ENVOY is not set and {} holds none; \
@@ -78,6 +81,7 @@ impl Envoy {
         let bootstrap = json!({"admin": admin, "static_resources": static_resources});
         fs::write(&config, bootstrap.to_string())?;
         let process = Command::new(binary()?)
+            .current_dir(&directory)
             .arg("--config-path")
             .arg(&config)
             .arg("--admin-address-path")
@@ -110,6 +114,27 @@ impl Envoy {
     pub fn address(&self, name: &str) -> Result<SocketAddr> {
         let found = self.listeners.get(name).copied();
         found.ok_or_else(|| format!("Envoy has no listener {name}").into())
+    }
+
+    /// Waits until the access log, which [`access_log`](crate::translate::access_log) switched on, has
+    /// `lines` lines; all of them.
+    ///
+    /// # Errors
+    /// When it has fewer after a while.
+    pub async fn access_log(&self, lines: usize) -> Result<Vec<String>> {
+        let end = Instant::now() + START_LIMIT;
+        loop {
+            let text = fs::read_to_string(self.directory.join(ACCESS_LOG))?;
+            let found: Vec<_> = text.split_inclusive('\n').collect();
+            let whole = found.last().is_none_or(|line| line.ends_with('\n'));
+            if found.len() >= lines && whole {
+                return Ok(found.into_iter().map(|l| l.trim_end().to_owned()).collect());
+            }
+            if Instant::now() > end {
+                return Err(format!("{lines} requests, but the access log has:\n{text}").into());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Polls until the admin endpoint says so; its address.

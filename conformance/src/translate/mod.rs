@@ -13,9 +13,9 @@ use mesh_core::policy::{
 use serde_json::{Value, json};
 
 pub use self::route::route_configuration;
-use crate::Result;
+use crate::{Result, envoy::ACCESS_LOG};
 
-/// Writes one line for each request into the response: see [`access_log`].
+/// The line of one request: its case, its flags, and why.
 pub const ACCESS_LOG_FORMAT: &str = "%REQ(x-case)% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n";
 
 /// `static_resources` with one listener for each route configuration, of the same name and on a port
@@ -61,8 +61,8 @@ fn listener(name: &str, route_config: &Value) -> Value {
     })
 }
 
-/// Makes every listener of `static_resources` write [`ACCESS_LOG_FORMAT`] to `path`.
-pub fn access_log(static_resources: &mut Value, path: &str) {
+/// Makes every listener of `static_resources` write [`ACCESS_LOG_FORMAT`] to [`ACCESS_LOG`].
+pub fn access_log(static_resources: &mut Value) {
     for listener in static_resources["listeners"]
         .as_array_mut()
         .into_iter()
@@ -72,7 +72,7 @@ pub fn access_log(static_resources: &mut Value, path: &str) {
             "name": "envoy.access_loggers.file",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                "path": path,
+                "path": ACCESS_LOG,
                 "log_format": {"text_format_source": {"inline_string": ACCESS_LOG_FORMAT}},
             },
         }]);
