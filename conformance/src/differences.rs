@@ -108,6 +108,18 @@ pub fn excused(envoy: &Answer, mesh: &Answer) -> Option<&'static str> {
     None
 }
 
+/// Puts Envoy's answer about a response that broke off half-way into the mesh's words. To Envoy's
+/// parser the missing half is a protocol error; to the mesh, which has hyper's word for it, the
+/// connection ended. Both retry it alike.
+pub fn broke_off(envoy: &mut Answer) {
+    let said = "reset reason: protocol error";
+    if let Some(body) = envoy.body.as_mut().filter(|body| body.ends_with(said)) {
+        *body = body.replace(said, "reset reason: connection termination");
+        envoy.status = 503;
+    }
+    envoy.flags = envoy.flags.take().map(|flags| flags.replace("UPE", "UC"));
+}
+
 /// What a 400 is to gRPC.
 fn grpc_internal() -> (String, String) {
     ("grpc-status".to_owned(), "13".to_owned())

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::TcpListener, sync::Arc, time::Duration};
 
 use http::{HeaderName, StatusCode};
 use mesh_conformance::{
-    Result, ask,
+    Result, ask, differences,
     envoy::Envoy,
     translate::{access_log, static_resources},
     upstream::{Act, Upstreams},
@@ -19,6 +19,8 @@ use mesh_core::policy::{
 use tokio::{task::JoinSet, time::timeout};
 
 const SHORT: Duration = Duration::from_millis(150);
+/// Scenarios in which half a response comes.
+const BROKEN_OFF: &str = "broken off";
 /// No case takes as long.
 const LIMIT: Duration = Duration::from_secs(10);
 const LONG: Duration = Duration::from_secs(60);
@@ -96,14 +98,18 @@ fn scenarios() -> Vec<Scenario> {
         scenario("RST", [Act::Reset]),
         scenario("RST once", [Act::Reset, says(200)]),
         scenario("FIN", [Act::Close]),
-        scenario("RST in head", [Act::ResetInHead]),
-        scenario("RST in body", [Act::ResetInBody]),
+        scenario("broken off in head", [Act::ResetInHead]),
+        scenario("broken off in body", [Act::ResetInBody]),
         scenario("garbage", [Act::Garbage]),
         scenario("garbage once", [Act::Garbage, says(200)]),
         tried([Some(SHORT), None], scenario("stall", [Act::Stall])),
         tried(
             [Some(LONG), Some(SHORT)],
             scenario("tries stall", [Act::Stall]),
+        ),
+        tried(
+            [Some(SHORT), None],
+            scenario("stall after 503", [says(503), Act::Stall]),
         ),
         tried(
             [None, Some(SHORT)],
@@ -295,6 +301,9 @@ async fn retries_end_as_envoys_do() -> Result {
             }
         };
         envoy.flags = why.split(' ').next().map(str::to_owned);
+        if name.starts_with(BROKEN_OFF) {
+            differences::broke_off(&mut envoy);
+        }
         if envoy != mesh {
             differ.push(format!(
                 "{name}\n  Envoy: {envoy}\n    because: {why}\n  mesh:  {mesh}"

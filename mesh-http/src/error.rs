@@ -40,7 +40,8 @@ struct Inner {
     reply: Reply,
     sent: bool,
     retried: bool,
-    retries_exhausted: bool,
+    /// Why it was not tried again, though its like is.
+    no_retry: Option<Flag>,
     failure: Option<Failure>,
     cluster: Option<Name>,
     /// What the route changes of responses, level by level.
@@ -65,7 +66,7 @@ impl Error {
             reply: Reply::Text(""),
             sent: false,
             retried: false,
-            retries_exhausted: false,
+            no_retry: None,
             failure: None,
             cluster: None,
             reply_headers: Vec::new(),
@@ -176,8 +177,9 @@ impl Error {
         self.0.retried = true;
     }
 
-    pub(crate) fn set_retries_exhausted(&mut self) {
-        self.0.retries_exhausted = true;
+    /// It would have been tried again, but for this.
+    pub(crate) fn set_no_retry(&mut self, flag: Flag) {
+        self.0.no_retry = Some(flag);
     }
 
     /// The stable reason.
@@ -185,13 +187,11 @@ impl Error {
         self.0.flag
     }
 
-    /// All flags, as Envoy's access log prints them: `URX` first when retries were used up.
+    /// All flags, as Envoy's access log prints them: `URX` first when retries were used up, `UO` when
+    /// the cluster's breaker let none pass.
     pub fn flags(&self) -> Vec<Flag> {
-        let mut flags = vec![self.0.flag];
-        if self.0.retries_exhausted {
-            flags.insert(0, Flag::UpstreamRetryLimitExceeded);
-        }
-        flags
+        let no_retry = self.0.no_retry.into_iter();
+        no_retry.chain([self.0.flag]).collect()
     }
 
     /// The HTTP status that Envoy answers in this case.

@@ -9,7 +9,7 @@ use std::{sync::Arc, task::Waker, time::SystemTime};
 use http::{Request, Response};
 use http_body::Body as _;
 use mesh_core::{
-    Outcome,
+    Flag, Outcome,
     policy::{RetryPolicy, RoutingPriority},
     resilience::{AttemptResult, Decision, NoRetry, RetryContext, RetryState},
 };
@@ -119,7 +119,11 @@ impl<S: Step> Retry<S> {
         };
         if !state.may_retry() {
             limit_attempt(call);
-            return self.inner.call(call).await;
+            let result = self.inner.call(call).await;
+            return match decide(state, policy, destination, call, true, &result) {
+                Decision::No(reason) => give_up(call, result, reason),
+                Decision::Retry { .. } => result,
+            };
         }
         if policy.previous_hosts {
             call.tried = Some(Vec::new());
@@ -210,17 +214,19 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-/// Envoy passes the last answer on as it is, and flags it URX when no retry was left.
+/// Envoy passes the last answer on as it is, and flags it URX when no retry was left, UO when the
+/// cluster's breaker let none pass.
 fn give_up(call: &mut Call, result: Result<(), Error>, reason: NoRetry) -> Result<(), Error> {
-    if reason != NoRetry::LimitExceeded {
-        return result;
-    }
+    let flag = match reason {
+        NoRetry::LimitExceeded => Flag::UpstreamRetryLimitExceeded,
+        NoRetry::Overflow(_) => Flag::UpstreamOverflow,
+        _ => return result,
+    };
     if let Some(response) = &mut call.response {
-        let flag = mesh_core::Flag::UpstreamRetryLimitExceeded;
         response.extensions_mut().insert(flag);
     }
     result.map_err(|mut error| {
-        error.set_retries_exhausted();
+        error.set_no_retry(flag);
         error
     })
 }

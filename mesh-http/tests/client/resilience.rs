@@ -421,7 +421,23 @@ async fn the_retry_breaker_passes_the_answer_on() {
         .await
         .unwrap();
     assert_eq!(response.status(), 503);
+    assert_eq!(response.extensions().get(), Some(&Flag::UpstreamOverflow));
     assert_eq!(endpoints.called(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_retries_are_used_up_by_the_first_failure() {
+    let endpoints = Endpoints::default();
+    endpoints.act(1, [Act::Answer(503), Act::Answer(400), Act::Stall]);
+    let policy = retries(RetryOn::SERVER_ERROR, 0).with_per_try_timeout(Duration::from_secs(1));
+    let client = endpoints.client(&mesh(route(|a| a.with_retry(policy)), one()));
+    let send = || client.get("http://svc/").send();
+    let flag = |response: http::Response<Body>| response.extensions().get::<Flag>().copied();
+    let exhausted = Flag::UpstreamRetryLimitExceeded;
+    assert_eq!(flag(send().await.unwrap()), Some(exhausted));
+    assert_eq!(flag(send().await.unwrap()), None);
+    let flags = send().await.unwrap_err().flags();
+    assert_eq!(flags, [exhausted, Flag::UpstreamTimeout]);
 }
 
 /// The layers as anybody may use them, without a mesh.
