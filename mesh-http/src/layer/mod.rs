@@ -23,6 +23,8 @@
 mod balance;
 mod connections;
 mod connector;
+mod fault;
+mod head;
 mod local_reply;
 mod observe;
 mod outlier;
@@ -54,7 +56,8 @@ pub use self::{
     timeout::{AttemptTimeout, AttemptTimeoutLayer, Timeout, TimeoutLayer},
 };
 pub(crate) use self::{
-    route::{dialled, head, rewrite_host, root_path},
+    head::{dialled, head, root_path},
+    route::rewrite_host,
     timeout::{Activity, expired},
 };
 

@@ -1,0 +1,72 @@
+//! What routing reads of a request, and the port that it dials.
+
+use http::{Method, Request, Uri, header, uri::PathAndQuery};
+use mesh_core::routing::RequestHead;
+
+use crate::{Error, connections::without_userinfo};
+
+/// An empty path is `/` (RFC 9112 §3.2.1), before a query too: `http://service?q` asks for `/?q`.
+pub(crate) fn root_path(uri: &mut Uri) {
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if !path.starts_with('?') {
+        return;
+    }
+    let rooted = PathAndQuery::try_from(format!("/{path}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = rooted.ok().or(parts.path_and_query);
+    if let Ok(rooted) = Uri::from_parts(parts) {
+        *uri = rooted;
+    }
+}
+
+/// What routing reads of a request. The authority is empty if the request names no host.
+pub(crate) fn head<B>(request: &Request<B>) -> RequestHead<'_> {
+    let uri = request.uri();
+    RequestHead {
+        method: request.method(),
+        scheme: uri.scheme_str().unwrap_or("http"),
+        authority: match request.headers().get(header::HOST) {
+            Some(host) => host.to_str().unwrap_or_default(),
+            None => uri.authority().map_or("", without_userinfo),
+        },
+        path: match uri.path_and_query() {
+            Some(path) => path.as_str(),
+            None if request.method() == Method::CONNECT => "",
+            None => "/",
+        },
+        headers: request.headers(),
+    }
+}
+
+/// The head, and the port the call dials.
+pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
+    let head = head(request);
+    let uri = request.uri();
+    if head.authority.is_empty() {
+        return Err(Error::invalid(format!(
+            "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"
+        )));
+    }
+    let port = match uri.authority() {
+        Some(authority) => match port(authority.as_str()) {
+            Some(Err(port)) => {
+                return Err(Error::invalid(format!(
+                    "`{port}` is no port, in `{authority}`"
+                )));
+            }
+            Some(Ok(port)) => Some(port),
+            None => None,
+        },
+        // A Host header names no listener unless it says a port; to Envoy it is a text like any.
+        None => port(head.authority).and_then(Result::ok),
+    };
+    let port = port.unwrap_or(if head.scheme == "https" { 443 } else { 80 });
+    Ok((head, port))
+}
+
+/// The port at the end of an authority, or what stands there in its place.
+fn port(authority: &str) -> Option<Result<u16, &str>> {
+    let (_, port) = authority.rsplit_once(':')?;
+    // An IPv6 address ends in `]`, userinfo in `@`: their colons begin no port.
+    (!port.is_empty() && !port.contains([']', '@'])).then(|| port.parse().map_err(|_| port))
+}
