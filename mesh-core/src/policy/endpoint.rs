@@ -193,7 +193,8 @@ pub struct LocalityEndpoints {
     pub locality: Locality,
     /// 0 is used first.
     pub priority: u32,
-    /// The locality's own weight, for locality-weighted balancing.
+    /// The locality's own weight. Read by locality-weighted balancing only, which no policy asks for
+    /// yet; without it Envoy does not look at it either.
     pub weight: Option<u32>,
     /// Its endpoints.
     pub endpoints: Vec<Endpoint>,

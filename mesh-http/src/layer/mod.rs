@@ -16,7 +16,12 @@
 //! # }
 //! ```
 //!
-//! Inside [`Client`](crate::Client) the same layers are [`Step`]s, stacked without boxing; at the
+//! Layers from `from_route()` can be stacked by hand too: what a layer learned goes down with the
+//! request. Nothing comes back up, so in a hand-made stack [`Retry`] does not know which endpoints
+//! were tried (`previous_hosts`) and [`Observe`] neither cluster nor attempts; [`Client`](crate::Client)
+//! has no such seams.
+//!
+//! Inside `Client` the same layers are [`Step`]s, stacked without boxing; at the
 //! seam to a tower service one boxed future is made, and what upper layers learned about the call
 //! travels in the request's extensions.
 
