@@ -94,6 +94,22 @@ fn the_guide_shows_what_explain_prints() {
 }
 
 #[test]
+fn the_yaml_of_the_guide_loads() {
+    let guide = include_str!("../../docs/guide.md");
+    let yaml = guide.split_once("```yaml\n").unwrap().1;
+    let yaml = yaml.split_once("```").unwrap().0;
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guide.yaml");
+    fs::write(&file, yaml).unwrap();
+    let source = ["--config", file.to_str().unwrap(), "--namespace", "shop"];
+    let (code, text, _) = mesh(&[&["check"][..], &source].concat());
+    assert_eq!((code, &*text), (0, "ok, with 0 notes\n"));
+    let request = ["GET", "http://reviews:9080/reviews/1"];
+    let (code, text, _) = mesh(&[&["explain"][..], &source, &request].concat());
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("0..70 weight 70"), "{text}");
+}
+
+#[test]
 fn a_seed_repeats_the_roll_and_seeds_reach_both_subsets() {
     let cluster = |seed: u64| {
         let seed = seed.to_string();
