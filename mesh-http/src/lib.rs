@@ -8,6 +8,9 @@
 //! [`Client`] sends requests where a [`Mesh`](mesh_core::Mesh) says; [`layer`] holds its parts, each
 //! usable alone. [`server`] is the other side. Policy comes from mesh-core, and what fills it (files,
 //! DNS, in-process registration) from mesh-xds.
+//!
+//! Features, none by default: `axum` ([`server::Listener`] goes into `axum::serve`), `metrics` and
+//! `opentelemetry` (recorders in [`telemetry`]).
 
 mod body;
 mod call;
