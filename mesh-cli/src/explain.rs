@@ -321,7 +321,9 @@ impl FromStr for Url {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|e| format!("{e}"))?;
+        let uri: Uri = text
+            .parse()
+            .map_err(|e| format!("{e}; an absolute URL is needed: http://service:port/path"))?;
         let default = match uri.scheme_str() {
             Some("http") => 80,
             Some("https") => 443,

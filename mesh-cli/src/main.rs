@@ -16,7 +16,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 const AFTER_HELP: &str = "\
 Exit codes:
   0  the files are right (check), the request has a route and a cluster (explain)
-  1  the files have errors, or the request would be turned away by the mesh
+  1  the files have errors, or the request has no route or no cluster; which endpoints
+     are up is not known offline, and warnings do not count
   2  wrong use of this command";
 
 /// Explains and checks mesh configuration offline.
