@@ -169,7 +169,7 @@ async fn http2_carries_bodies_and_trailers() {
     until(|| counts(&mesh).1 == 0).await;
 }
 
-/// envoy.md §7.1, from the wire to the reply.
+/// Envoy's table of local replies, from the wire to the reply.
 #[tokio::test]
 async fn each_fault_of_a_peer_has_its_flag_and_status() {
     let limit = Duration::from_millis(200);

@@ -183,7 +183,7 @@ async fn an_answer_is_not_idle_while_its_request_goes_on() {
     assert_eq!(started.elapsed(), 8 * SECOND);
 }
 
-/// envoy.md §3.7 and trap 22: the stream's own limit is the caller's `DEADLINE_EXCEEDED`.
+/// The stream's own limit is the caller's `DEADLINE_EXCEEDED`.
 #[tokio::test(start_paused = true)]
 async fn the_longest_stream_has_a_reply_of_its_own() {
     let endpoints = Endpoints::default();

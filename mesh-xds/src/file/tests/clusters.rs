@@ -1,4 +1,4 @@
-//! `DestinationRule` into clusters (spec §2, §6.4; traps 11, 12, 13, 25).
+//! `DestinationRule` into clusters.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `ServiceEntry`, `WorkloadEntry` and registrations into endpoints (spec §3).
+//! `ServiceEntry`, `WorkloadEntry` and registrations into endpoints.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! `HTTPRoute` into `Route` (spec §1.2-§1.9; traps 4 to 10, 14, 15, 27).
+//! `HTTPRoute` into `Route`.
 
 use std::time::Duration;
 

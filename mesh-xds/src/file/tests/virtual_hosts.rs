@@ -1,4 +1,4 @@
-//! Hosts, namespaces, ports and who owns what (spec traps 1, 2, 3 and 7).
+//! Hosts, namespaces, ports and who owns what.
 
 use super::*;
 
