@@ -59,9 +59,16 @@ impl Config {
 }
 
 /// A config that cannot be used; nothing of it was applied.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct PublishError(Vec<ConfigError>);
+
+impl fmt::Debug for PublishError {
+    /// As `Display`: this is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl PublishError {
     /// Each problem.

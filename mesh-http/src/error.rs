@@ -147,6 +147,13 @@ impl Error {
         self
     }
 
+    /// Says where it happened.
+    #[must_use]
+    pub(crate) fn within(mut self, place: fmt::Arguments<'_>) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
     #[must_use]
     pub(crate) fn with_cluster(mut self, cluster: Name) -> Self {
         self.0.cluster = Some(cluster);
@@ -338,16 +345,13 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
+    /// The message, the flags and the status: this is what a `main` that returns the error prints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("flag", &self.0.flag)
-            .field("status", &self.0.status)
-            .field("message", &self.0.message)
-            .field("cluster", &self.0.cluster)
-            .field("attempts", &self.0.attempts)
-            .field("sent", &self.0.sent)
-            .field("source", &self.0.source)
-            .finish()
+        write!(f, "{self} [")?;
+        for flag in self.flags() {
+            write!(f, "{flag} ")?;
+        }
+        write!(f, "{}]", self.0.status.as_u16())
     }
 }
 

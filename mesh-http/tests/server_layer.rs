@@ -350,7 +350,7 @@ async fn readiness_is_the_services_and_the_ready_one_is_called() {
 #[tokio::test]
 async fn a_request_costs_three_allocations() {
     let service = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(ok())));
-    let mut service = ServerLayer::new(Arc::new(NoRecorder)).layer(service);
+    let mut service = ServerLayer::new(NoRecorder).layer(service);
     let mut cost = |request| {
         let allocations = allocation_counter::measure(|| {
             let mut call = std::pin::pin!(service.call(request));

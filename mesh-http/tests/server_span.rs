@@ -28,7 +28,7 @@ async fn with_a_span_that_is_recorded_the_span_is_the_parent() {
             .extend(request.extensions().clone());
         ready(Ok::<_, Infallible>(response))
     });
-    let layer = ServerLayer::new(Arc::new(NoRecorder));
+    let layer = ServerLayer::new(NoRecorder);
     let response = layer.layer(service).oneshot(request()).await.unwrap();
     let context = response.extensions().get::<Context>().unwrap();
     let trace = context.trace().unwrap();
@@ -50,7 +50,7 @@ async fn each_request_is_one_span() {
             "hello",
         ))))
     });
-    let layer = ServerLayer::new(Arc::new(NoRecorder)).with_random(Arc::new(Seeded::new(7)));
+    let layer = ServerLayer::new(NoRecorder).with_random(Arc::new(Seeded::new(7)));
     let response = layer.layer(service).oneshot(request()).await.unwrap();
     response.into_body().collect().await.unwrap();
     let names = names.0.lock().unwrap();

@@ -101,7 +101,7 @@ impl Server {
             inner: BoxCloneSyncService::new(service),
             _connection: connections.clone(),
         };
-        let layer = ServerLayer::new(Arc::new(NoRecorder)).with_drain(drain.clone());
+        let layer = ServerLayer::new(NoRecorder).with_drain(drain.clone());
         let server = serve(listener, layer.layer(app), drain.clone()).into_future();
         Self {
             address,

@@ -3,7 +3,7 @@
 //! `cargo run --bin axum_service`, then `cargo run --bin quickstart` in another terminal. Ctrl-C
 //! begins the drain: requests under way end first.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 
 use axum::{Router, routing::get};
 use mesh_core::telemetry::NoRecorder;
@@ -16,7 +16,7 @@ use tower::Layer;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let drain = Drain::new();
-    let layer = ServerLayer::new(Arc::new(NoRecorder)).with_drain(drain.clone());
+    let layer = ServerLayer::new(NoRecorder).with_drain(drain.clone());
     let app = Router::new().route("/", get(hello));
     let listener = Listener::bind("127.0.0.1:8081").await?;
     println!("listening on {}", listener.local_addr()?);

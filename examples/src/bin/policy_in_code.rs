@@ -50,7 +50,7 @@ async fn server(version: &'static str) -> Result<Endpoint, BoxError> {
     let app = Router::new().route("/", get(move || async move { version }));
     let listener = Listener::bind("127.0.0.1:0").await?;
     let endpoint = Endpoint::new(listener.local_addr()?);
-    let app = ServerLayer::new(Arc::new(NoRecorder)).layer(app);
+    let app = ServerLayer::new(NoRecorder).layer(app);
     tokio::spawn(serve(listener, app, Drain::new()).into_future());
     Ok(endpoint)
 }

@@ -187,7 +187,17 @@ fn announce(call: &mut Call, left: Duration) {
 #[cold]
 fn in_cluster(call: &Call, error: Error) -> Error {
     match &call.destination {
-        Some(destination) => error.with_cluster(destination.cluster().name().clone()),
+        Some(destination) => {
+            let name = destination.cluster().name();
+            let error = match &call.endpoint {
+                Some(endpoint) => error.within(format_args!(
+                    "cluster `{name}`, endpoint {}",
+                    endpoint.address()
+                )),
+                None => error.within(format_args!("cluster `{name}`")),
+            };
+            error.with_cluster(name.clone())
+        }
         None => error,
     }
 }

@@ -46,10 +46,10 @@ impl Settings {
 
 impl ServerLayer {
     /// A layer that reports to `recorder`.
-    pub fn new(recorder: Arc<dyn Recorder>) -> Self {
+    pub fn new(recorder: impl Recorder + 'static) -> Self {
         Self {
             settings: Settings {
-                recorder,
+                recorder: Arc::new(recorder),
                 drain: Drain::new(),
                 random_sampling: FractionalPercent::ALWAYS,
                 random: None,

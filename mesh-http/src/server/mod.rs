@@ -27,7 +27,7 @@
 //! #     S::Future: Send,
 //! # {
 //! let drain = Drain::new();
-//! let layer = ServerLayer::new(Arc::new(NoRecorder)).with_drain(drain.clone());
+//! let layer = ServerLayer::new(NoRecorder).with_drain(drain.clone());
 //! let listener = Listener::bind("0.0.0.0:8080").await?;
 //! let server = tokio::spawn(serve(listener, layer.layer(service), drain.clone()).into_future());
 //! terminated.await; // SIGTERM, say

@@ -1,6 +1,6 @@
 //! Two hops: what a request carries from one to the next, with nothing said in the handler.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{Router, extract::State, routing::get};
 use http::StatusCode;
@@ -123,7 +123,7 @@ async fn an_axum_router_is_served_as_it_is() {
     let app = Router::new().route("/", get(|| async { "axum" }));
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let layer = ServerLayer::new(Arc::new(NoRecorder)).with_drain(drain.clone());
+    let layer = ServerLayer::new(NoRecorder).with_drain(drain.clone());
     let server = tokio::spawn(serve(listener, layer.layer(app), drain.clone()).into_future());
     let bed = Bed::with(1, &[address]);
     bed.start("").await;

@@ -145,6 +145,17 @@ impl FileSource {
             LoadError { problems }
         })?;
         translated.notes.extend(notes);
+        if documents.is_empty() {
+            translated.notes.push(Note {
+                at: Problem {
+                    file: self.path.display().to_string().into(),
+                    line: 0,
+                    field: String::new(),
+                    message: "no Istio documents were found here".to_owned(),
+                },
+                kind: NoteKind::Warning,
+            });
+        }
         translated.notes.sort();
         Ok(translated)
     }

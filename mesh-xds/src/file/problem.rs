@@ -31,7 +31,7 @@ impl fmt::Display for Problem {
 }
 
 /// Why a set of files was not loaded: every problem found, one line each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LoadError {
     pub(crate) problems: Vec<Problem>,
 }
@@ -52,6 +52,13 @@ impl fmt::Display for LoadError {
             problem.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for LoadError {
+    /// As `Display`: this is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -88,6 +88,14 @@ impl Services {
         let mut services = Self(BTreeMap::new());
         for (meta, entry) in entries {
             for host in &entry.hosts {
+                if !host.contains(['.', '*']) {
+                    let message = format!(
+                        "`{host}` is taken as it stands, but rules read it as \
+                         `{host}.<namespace>.svc.{}` and do not apply to it: write it in full",
+                        client.domain
+                    );
+                    notes.push(meta.at.note(NoteKind::Warning, message));
+                }
                 services.add(host, meta, entry, &workloads, notes);
             }
         }
