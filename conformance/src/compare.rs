@@ -6,11 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use mesh_core::policy::RouteConfiguration;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     Result,
@@ -71,7 +72,7 @@ pub async fn disagreements(
             let client = ask::client(&case.routes, &clusters).map_err(|e| e.to_string());
             let mut found = Vec::new();
             for request in &case.requests {
-                let envoy = ask::envoy(address, &number(), request, &upstreams).await;
+                let envoy = bounded(ask::envoy(address, &number(), request, &upstreams)).await;
                 let mesh = match &client {
                     // Envoy's flags are in its access log alone, which is not read here.
                     Ok(client) => {
@@ -128,6 +129,12 @@ async fn rejected(
     let mut found = Box::pin(disagreements(upstreams, first)).await?;
     found.extend(Box::pin(disagreements(upstreams, second)).await?);
     Ok(found)
+}
+
+/// No answer of either side waits for anything.
+async fn bounded(answer: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+    const LIMIT: Duration = Duration::from_secs(20);
+    timeout(LIMIT, answer).await?
 }
 
 /// A name for one request that no other has.

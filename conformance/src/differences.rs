@@ -39,6 +39,14 @@ const FOLDED: &[&str] = &["accept", "content-type", "user-agent"];
 /// Request headers whose value is a time that was measured; that they are there is compared.
 const MEASURED: &[&str] = &["x-envoy-expected-rq-timeout-ms"];
 
+/// gRPC has no HEAD.
+const HEAD_WITH_GRPC: &str = "HEAD with gRPC";
+/// A rewrite makes a path that does not begin with `/`. That is no request line (RFC 9112 §3.2), but
+/// Envoy sends it.
+const PATH_WITHOUT_SLASH: &str = "path without slash";
+/// A response ends half-way: see [`broke_off`].
+pub const BROKEN_OFF: &str = "broken off";
+
 /// Headers of responses that say who carried them, not what they say.
 const OF_RESPONSES: &[(&str, &str)] = &[
     (
@@ -75,17 +83,23 @@ pub fn is_measured(name: &str) -> bool {
     MEASURED.contains(&name)
 }
 
-/// Why a request is not asked at all.
+/// The names of all of them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let reasoned = ADDED_TO_REQUESTS.iter().chain(FRAMING).chain(OF_RESPONSES);
+    let headers = FOLDED.iter().chain(MEASURED).copied();
+    let cases = [HEAD_WITH_GRPC, PATH_WITHOUT_SLASH, BROKEN_OFF];
+    reasoned.map(|(name, _)| *name).chain(headers).chain(cases)
+}
+
+/// The name of the difference for which a request is not asked at all.
 pub fn excluded(request: &Message) -> Option<&'static str> {
     let head = &request.head;
     let grpc = head
         .header("content-type")
         .is_some_and(|t| t.starts_with("application/grpc"));
     if grpc && head.start[0] == "HEAD" {
-        return Some(
-            "gRPC has no HEAD; Envoy leaves grpc-message out of its own replies to one, as if it \
-             were a body",
-        );
+        // Envoy leaves `grpc-message` out of its own replies to one, as if it were a body.
+        return Some(HEAD_WITH_GRPC);
     }
     None
 }
@@ -95,15 +109,12 @@ pub fn response_header(_: Side, name: &str) -> Option<&'static str> {
     reason(OF_RESPONSES, name)
 }
 
-/// Why two unequal answers are as they should be, if they are.
+/// The name of the difference that makes two unequal answers as they should be, if one does.
 pub fn excused(envoy: &Answer, mesh: &Answer) -> Option<&'static str> {
     let path = |a: &Attempt| a.line.split(' ').nth(1).is_some_and(|p| p.starts_with('/'));
     let refused = mesh.status == 400 || mesh.headers.iter().any(|h| *h == grpc_internal());
     if envoy.upstream.iter().any(|a| !path(a)) && refused && mesh.upstream.is_empty() {
-        return Some(
-            "a rewritten path that does not begin with `/` is no request line (RFC 9112 §3.2); \
-             Envoy sends it all the same",
-        );
+        return Some(PATH_WITHOUT_SLASH);
     }
     None
 }

@@ -1,7 +1,7 @@
 //! Scripted upstreams under every retry condition: the final answer, the attempts that arrive, and the
 //! response flags, against a real Envoy's and its access log.
 
-use std::{collections::HashMap, net::TcpListener, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderName, StatusCode};
 use mesh_conformance::{
@@ -16,11 +16,9 @@ use mesh_core::policy::{
     HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher, RetryBackOff, RetryOn, RetryPolicy,
     Route, RouteConfiguration, RouteMatch, Thresholds, Timeouts, VirtualHost,
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{net::TcpSocket, task::JoinSet, time::timeout};
 
 const SHORT: Duration = Duration::from_millis(150);
-/// Scenarios in which half a response comes.
-const BROKEN_OFF: &str = "broken off";
 /// No case takes as long.
 const LIMIT: Duration = Duration::from_secs(10);
 const LONG: Duration = Duration::from_secs(60);
@@ -181,10 +179,8 @@ fn policies() -> Vec<(String, RetryPolicy)> {
     all
 }
 
-fn clusters(upstreams: &Upstreams) -> Result<Vec<(Cluster, ClusterLoadAssignment)>> {
+fn clusters(upstreams: &Upstreams, refused: SocketAddr) -> Vec<(Cluster, ClusterLoadAssignment)> {
     let mut clusters = upstreams.clusters();
-    // Bound, but not listening: connections to it are refused, and nobody else takes the port.
-    let refused = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let refused = [Endpoint::new(Address::from(refused))]
         .into_iter()
         .collect();
@@ -203,7 +199,7 @@ fn clusters(upstreams: &Upstreams) -> Result<Vec<(Cluster, ClusterLoadAssignment
             _ => Thresholds::UNLIMITED,
         };
     }
-    Ok(clusters)
+    clusters
 }
 
 fn route(path: &str, scenario: &Scenario, policy: &RetryPolicy) -> Route {
@@ -227,7 +223,10 @@ fn route(path: &str, scenario: &Scenario, policy: &RetryPolicy) -> Route {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retries_end_as_envoys_do() -> Result {
     let upstreams = Arc::new(Upstreams::start(&["a", "capped", "full"]).await?);
-    let clusters = clusters(&upstreams)?;
+    // Bound, but not listening: connections to it are refused, and nobody else takes the port.
+    let refused = TcpSocket::new_v4()?;
+    refused.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let clusters = clusters(&upstreams, refused.local_addr()?);
     let (scenarios, policies) = (scenarios(), policies());
     let mut routes = Vec::new();
     let mut cases = Vec::new();
@@ -301,7 +300,7 @@ async fn retries_end_as_envoys_do() -> Result {
             }
         };
         envoy.flags = why.split(' ').next().map(str::to_owned);
-        if name.starts_with(BROKEN_OFF) {
+        if name.starts_with(differences::BROKEN_OFF) {
             differences::broke_off(&mut envoy);
         }
         if envoy != mesh {
