@@ -17,7 +17,16 @@ fn its_quick_start_is_the_program_of_that_name() {
 fn every_test_it_names_exists() {
     let mut sources = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for folder in ["mesh-core", "mesh-http", "mesh-xds", "mesh-cli", "examples"] {
+    let folders = [
+        "mesh-core",
+        "mesh-http",
+        "mesh-xds",
+        "mesh-cli",
+        "mesh-tests",
+        "conformance",
+        "examples",
+    ];
+    for folder in folders {
         read(&root.join(folder), &mut sources);
     }
     let table = README.split("## Features").nth(1).unwrap();
