@@ -17,7 +17,7 @@ use crate::{
     Result,
     answer::Answer,
     ask, differences,
-    envoy::Envoy,
+    envoy::{Envoy, Rejected},
     translate::{route_configuration, static_resources},
     upstream::Upstreams,
     wire::Message,
@@ -62,7 +62,7 @@ pub async fn disagreements(
     let resources = static_resources(listeners, clusters.iter().map(|(c, e)| (c, e)))?;
     let envoy = match Envoy::start(resources).await {
         Ok(envoy) => envoy,
-        Err(error) => return rejected(upstreams, cases, &error.to_string()).await,
+        Err(error) => return rejected(upstreams, cases, &*error.downcast::<Rejected>()?).await,
     };
     let mut tasks = JoinSet::new();
     for (name, case) in names.iter().zip(cases) {
@@ -110,7 +110,7 @@ pub async fn disagreements(
 async fn rejected(
     upstreams: &Arc<Upstreams>,
     cases: &[Case],
-    error: &str,
+    error: &Rejected,
 ) -> Result<Vec<Disagreement>> {
     if let [case] = cases {
         return Ok(Vec::from_iter(case.requests.first().map(|request| {

@@ -38,6 +38,18 @@ pub struct Envoy {
     listeners: HashMap<String, SocketAddr>,
 }
 
+/// What Envoy said when it ended in place of starting: it rejects its configuration.
+#[derive(Debug)]
+pub struct Rejected(String);
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Rejected {}
+
 /// Where Envoy's binary is: `MESH_TEST_ENVOY`, else what `cargo xtask peers` installed.
 ///
 /// # Errors
@@ -69,8 +81,10 @@ impl Envoy {
     /// have port 0: see [`address`](Self::address).
     ///
     /// # Errors
-    /// With what Envoy says, when it rejects them or is not ready in time.
+    /// [`Rejected`] with what Envoy says, when it does not accept them; another when there is no
+    /// Envoy, or it is not ready in time.
     pub async fn start(static_resources: Value) -> Result<Self> {
+        let binary = binary()?;
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = env::temp_dir().join(format!("mesh-envoy-{}-{number}", std::process::id()));
@@ -80,7 +94,7 @@ impl Envoy {
             json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
         let bootstrap = json!({"admin": admin, "static_resources": static_resources});
         fs::write(&config, bootstrap.to_string())?;
-        let process = Command::new(binary()?)
+        let process = Command::new(binary)
             .current_dir(&directory)
             .arg("--config-path")
             .arg(&config)
@@ -142,7 +156,8 @@ impl Envoy {
         let end = Instant::now() + START_LIMIT;
         loop {
             if let Some(status) = self.process.try_wait()? {
-                return Err(format!("Envoy ended ({status}):\n{}", self.stderr()).into());
+                let said = format!("Envoy ended ({status}):\n{}", self.stderr());
+                return Err(Rejected(said).into());
             }
             let admin = fs::read_to_string(self.directory.join("admin")).unwrap_or_default();
             if let Ok(admin) = admin.trim().parse()

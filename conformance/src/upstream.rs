@@ -64,6 +64,7 @@ pub struct Upstreams {
 struct State {
     scripts: HashMap<String, Vec<Act>>,
     received: HashMap<String, Vec<Received>>,
+    arrived: usize,
 }
 
 impl Upstreams {
@@ -103,6 +104,11 @@ impl Upstreams {
     /// script each gets a 200.
     pub fn script(&self, case: &str, acts: Vec<Act>) {
         lock(&self.state).scripts.insert(case.to_owned(), acts);
+    }
+
+    /// How many attempts have arrived so far, of all cases.
+    pub fn arrived(&self) -> usize {
+        lock(&self.state).arrived
     }
 
     /// Takes what has arrived of `case`.
@@ -154,6 +160,7 @@ async fn one(
     let no_body = head.start[0] == "HEAD";
     let act = {
         let mut state = lock(state);
+        state.arrived += 1;
         let received = state.received.entry(case.clone()).or_default();
         received.push(Received {
             cluster: cluster.to_owned(),

@@ -38,7 +38,7 @@ const RESPONSE_HEADERS: [HeaderName; 3] = [
 
 impl Draws {
     pub(super) fn action(&self) -> RouteAction {
-        match self.below(10) {
+        match self.below(12) {
             0 | 1 => RouteAction::Redirect(Box::new(self.redirect())),
             2 => RouteAction::DirectResponse(DirectResponse {
                 status: self.pick(&[
@@ -87,7 +87,8 @@ impl Draws {
     }
 
     fn cluster(&self) -> Name {
-        self.pick(&["a", "a", "b", "b", "c", "missing"]).into()
+        self.pick(&["a", "a", "a", "b", "b", "b", "c", "c", "missing"])
+            .into()
     }
 
     fn weighted(&self) -> ClusterSpecifier {

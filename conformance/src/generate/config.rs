@@ -1,7 +1,7 @@
 //! Route configurations.
 
 use mesh_core::policy::{
-    HeaderMutation, Name, Route, RouteConfiguration, TlsRequirement, VirtualHost,
+    HeaderMutation, Name, Route, RouteConfiguration, RouteMatch, TlsRequirement, VirtualHost,
 };
 
 use super::Draws;
@@ -20,15 +20,18 @@ pub fn route_configuration(draws: &Draws) -> RouteConfiguration {
         if domains.is_empty() {
             continue;
         }
-        let routes = draws.several(&[1, 2, 4, 6, 8], |d| {
+        let mut routes = draws.several(&[1, 2, 4, 6, 8], |d| {
             let mut route = Route::new(d.route_match(), d.action());
             route.headers = d.level(3);
             route
         });
+        if draws.one_in(2) {
+            routes.push(Route::new(RouteMatch::any(), draws.action()));
+        }
         let mut host = VirtualHost::new(domains, routes);
         host.headers = draws.level(4);
         host.include_request_attempt_count = draws.one_in(4);
-        if draws.one_in(16) {
+        if draws.one_in(24) {
             host.require_tls = TlsRequirement::All;
         }
         hosts.push(host);

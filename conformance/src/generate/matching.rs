@@ -59,7 +59,7 @@ impl Draws {
         }
         route_match.runtime_fraction = self
             .one_in(10)
-            .then(|| FractionalPercent::per_hundred(self.pick(&[0, 100])));
+            .then(|| FractionalPercent::per_hundred(self.pick(&[0, 100, 100])));
         route_match
     }
 

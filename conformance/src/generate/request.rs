@@ -21,11 +21,11 @@ pub fn request(draws: &Draws, config: &RouteConfiguration) -> Message {
         .as_ref()
         .and_then(|h| (!h.routes.is_empty()).then(|| draws.pick(&h.routes)));
     let authority = match &host {
-        Some(host) if !draws.one_in(8) => draws.authority(&draws.pick(&host.domains)),
+        Some(host) if !draws.one_in(16) => draws.authority(&draws.pick(&host.domains)),
         _ => draws.authority(&draws.host()),
     };
     let path = match &route {
-        Some(route) if !draws.one_in(8) => draws.aimed_path(&route.matches.path),
+        Some(route) if !draws.one_in(16) => draws.aimed_path(&route.matches.path),
         _ => draws.path(),
     };
     let mut headers = vec![("host".to_owned(), authority)];
@@ -122,12 +122,12 @@ impl Draws {
             1 => host.to_ascii_lowercase(),
             _ => host,
         };
-        match self.below(8) {
+        match self.below(24) {
             // Without a host there is nothing to route: a table compares that.
             _ if host.is_empty() => "a".to_owned(),
-            0 if !host.contains(':') => host + ":80",
-            1 if !host.contains(':') => host + ":8080",
-            2 if host.len() > 1 && !host.starts_with('[') => host[1..].to_owned(),
+            0 | 1 if !host.contains(':') => host + ":80",
+            2 if !host.contains(':') => host + ":8080",
+            3 if host.len() > 1 && !host.starts_with('[') => host[1..].to_owned(),
             _ => host,
         }
     }
@@ -142,7 +142,7 @@ impl Draws {
             }
             _ => self.path(),
         };
-        let path = match self.below(10) {
+        let path = match self.below(20) {
             0 => path.to_ascii_uppercase(),
             1 => path.to_ascii_lowercase(),
             2 => format!("{path}/"),
@@ -161,7 +161,11 @@ impl Draws {
             let HeaderMatcherName::Header(name) = &matcher.name else {
                 continue;
             };
-            if *name == http::header::HOST || self.one_in(4) {
+            let absent = match matcher.kind {
+                HeaderMatch::Present(present) => present == matcher.invert_match,
+                _ => false,
+            };
+            if *name == http::header::HOST || absent != self.one_in(8) {
                 continue;
             }
             let value = match &matcher.kind {
@@ -176,7 +180,7 @@ impl Draws {
             headers.push((name.to_string(), value));
         }
         for matcher in &route.matches.query_parameters {
-            if self.one_in(4) {
+            if (matcher.kind == QueryMatch::Present(false)) != self.one_in(8) {
                 continue;
             }
             let value = match &matcher.kind {
@@ -186,12 +190,12 @@ impl Draws {
             queries.push(format!("{}={value}", matcher.name));
         }
         for matcher in &route.matches.cookies {
-            if !self.one_in(4) {
+            if !self.one_in(8) {
                 let value = self.near(&matcher.value.kind);
                 headers.push(("cookie".to_owned(), format!("{}={value}", matcher.name)));
             }
         }
-        if route.matches.grpc && !self.one_in(4) {
+        if route.matches.grpc && !self.one_in(8) {
             headers.push(("content-type".to_owned(), "application/grpc".to_owned()));
         }
     }
@@ -204,7 +208,7 @@ impl Draws {
             StringMatch::Contains(value) => format!("{}{value}{}", self.value(), self.value()),
             _ => self.value().to_owned(),
         };
-        match self.below(6) {
+        match self.below(12) {
             0 => value.to_ascii_uppercase(),
             1 => format!("{value}a"),
             _ => value,
