@@ -406,3 +406,46 @@ async fn https_is_refused_rather_than_sent_in_plain_text() {
     assert!(error.to_string().contains("TLS"), "{error}");
     assert!(error.is_safe_to_resend());
 }
+
+/// What a GOAWAY or REFUSED_STREAM leaves out was not processed (RFC 9113 §8.7), so even a POST is
+/// sent again under `refused-stream`; hyper keeps the request, the retry layer has it.
+#[tokio::test]
+async fn a_refused_stream_is_sent_again_with_its_body() {
+    use mesh_core::policy::{Cluster, Endpoint, HttpProtocol, RetryOn, RetryPolicy};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut server = h2::server::handshake(socket).await.unwrap();
+        let (_, mut refused) = server.accept().await.unwrap().unwrap();
+        refused.send_reset(h2::Reason::REFUSED_STREAM);
+        let (request, mut respond) = server.accept().await.unwrap().unwrap();
+        let reading = tokio::spawn(async move {
+            let mut body = request.into_body();
+            let data = body.data().await.unwrap().unwrap();
+            respond
+                .send_response(http::Response::new(()), true)
+                .unwrap();
+            data
+        });
+        while let Some(Ok(_)) = server.accept().await {}
+        reading.await.unwrap()
+    });
+    let mesh = mesh(
+        crate::script::route(|a| a.with_retry(RetryPolicy::new(RetryOn::REFUSED_STREAM, 1))),
+        [(
+            Cluster::new("c").with_protocol(HttpProtocol::Http2),
+            vec![Endpoint::new(address)],
+        )],
+    );
+    let client = mesh_http::Client::new(&mesh);
+    let response = client.post("http://svc/").body("whole").send();
+    let response = tokio::time::timeout(Duration::from_secs(20), response)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    drop((response, client, mesh));
+    let received = tokio::time::timeout(Duration::from_secs(20), server).await;
+    assert_eq!(received.unwrap().unwrap(), "whole");
+}
