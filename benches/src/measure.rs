@@ -20,7 +20,10 @@ pub fn allocations(run: impl FnOnce()) -> AllocationInfo {
 pub fn cpu_of(pid: u32) -> Result<Duration> {
     let mut nanos = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        // A thread may end between the listing and the reading of it.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
         let first = text.split(' ').next().unwrap_or_default();
         nanos += first.parse::<u64>()?;
     }
