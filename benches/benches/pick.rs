@@ -48,7 +48,7 @@ fn record(c: &mut Criterion) {
         .expect("ten endpoints");
     let ok = Outcome::of_head(http::StatusCode::OK, &http::HeaderMap::new());
     c.bench_function("record/ok", |b| {
-        b.iter(|| cluster.record(pick.endpoint(), ok, now, &random));
+        b.iter(|| cluster.record(pick.endpoint(), ok, || now, &random));
     });
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{
+        AtomicU64, AtomicUsize,
+        Ordering::{self, Relaxed},
+    },
     thread,
 };
 
@@ -65,6 +68,73 @@ impl<T: fmt::Debug> fmt::Debug for Sharded<T> {
     }
 }
 
+/// Counts that every request adds to: each of the first threads has a shard that it alone writes, so
+/// that adding is a load and a store; all others share a few, and add atomically.
+pub(crate) struct OwnedShards<T> {
+    /// By [`thread_index`].
+    owned: Box<[Padded<T>]>,
+    shared: Sharded<T>,
+}
+
+/// One thread's place in [`OwnedShards`].
+pub(crate) struct Shard<'a, T> {
+    counts: &'a T,
+    /// Nobody else writes here.
+    owned: bool,
+}
+
+impl<T: Default> OwnedShards<T> {
+    pub(crate) fn new() -> Self {
+        // Threads are numbered in the order they first ask, and a runtime is seldom alone.
+        let threads = 2 * thread::available_parallelism().map_or(1, usize::from) + 8;
+        Self::with_owned(threads.min(4 * MAX_SHARDS))
+    }
+
+    fn with_owned(threads: usize) -> Self {
+        Self {
+            owned: (0..threads).map(|_| Padded::default()).collect(),
+            shared: Sharded::new(),
+        }
+    }
+}
+
+impl<T> OwnedShards<T> {
+    pub(crate) fn local(&self) -> Shard<'_, T> {
+        match self.owned.get(thread_index()) {
+            Some(Padded(counts)) => Shard {
+                counts,
+                owned: true,
+            },
+            None => Shard {
+                counts: self.shared.local(),
+                owned: false,
+            },
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.owned.iter().map(|p| &p.0).chain(self.shared.iter())
+    }
+}
+
+impl<T> Shard<'_, T> {
+    /// One more of a count.
+    pub(crate) fn count(&self, of: impl FnOnce(&T) -> &AtomicU64) {
+        let count = of(self.counts);
+        if self.owned {
+            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+        } else {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for OwnedShards<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 /// A small number of this thread's own: threads are numbered in the order they first ask.
 pub fn thread_index() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -93,6 +163,21 @@ mod tests {
             assert_eq!(Sharded::<u8>::with_shards(asked).iter().count(), got);
         }
         assert_eq!(size_of::<Padded<u8>>(), 128);
+    }
+
+    #[test]
+    fn counts_of_owners_and_of_all_other_threads_add_up() {
+        let mine = thread_index();
+        for owned in [0, 1, mine + 1, mine + 3, 200] {
+            let counts = OwnedShards::<AtomicU64>::with_owned(owned);
+            thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| (0..1000).for_each(|_| counts.local().count(|n| n)));
+                }
+            });
+            (0..1000).for_each(|_| counts.local().count(|n| n));
+            assert_eq!(counts.iter().map(|n| n.load(Relaxed)).sum::<u64>(), 9000);
+        }
     }
 
     #[test]

@@ -13,11 +13,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use http::Method;
 
-pub use self::{
-    counters::{AttemptCounts, Counters},
-    fanout::Fanout,
-    kind::OutcomeKind,
-};
+pub use self::{counters::Counters, fanout::Fanout, kind::OutcomeKind};
 use crate::{Flag, Outcome, cluster::Cluster, cluster::Endpoint};
 
 /// Which side of a call reports.
@@ -31,6 +27,12 @@ pub enum Side {
 
 /// Receives telemetry. Must not block.
 pub trait Recorder: Send + Sync + Debug {
+    /// Whether it reads the durations of records. Asked once, when a client or server is built: for
+    /// a recorder that does not, the clock is not read, and durations are zero.
+    fn reads_durations(&self) -> bool {
+        true
+    }
+
     /// A request began. Every call is followed by one [`request_ended`](Self::request_ended) with
     /// the same `side`.
     fn request_started(&self, side: Side);
@@ -58,7 +60,8 @@ pub struct RequestRecord<'a> {
     pub flag: Option<Flag>,
     /// The cluster it went to, client side, once known.
     pub cluster: Option<&'a Cluster>,
-    /// From the call to the end of the body.
+    /// From the call to the end of the body; zero for who does not
+    /// [read durations](Recorder::reads_durations).
     pub duration: Duration,
     /// Attempts made, client side.
     pub attempts: u32,
@@ -92,7 +95,8 @@ pub struct AttemptRecord<'a> {
     pub outcome: Outcome,
     /// 1 for the first.
     pub attempt: u32,
-    /// From the pick to the outcome.
+    /// From the pick to the outcome; zero for who does not
+    /// [read durations](Recorder::reads_durations).
     pub duration: Duration,
 }
 
@@ -120,6 +124,10 @@ impl<'a> AttemptRecord<'a> {
 pub struct NoRecorder;
 
 impl Recorder for NoRecorder {
+    fn reads_durations(&self) -> bool {
+        false
+    }
+
     fn request_started(&self, _: Side) {}
     fn request_ended(&self, _: &RequestRecord<'_>) {}
     fn attempt_ended(&self, _: &AttemptRecord<'_>) {}
@@ -127,6 +135,10 @@ impl Recorder for NoRecorder {
 
 /// So that whoever reads the figures can keep a handle.
 impl<R: Recorder + ?Sized> Recorder for Arc<R> {
+    fn reads_durations(&self) -> bool {
+        (**self).reads_durations()
+    }
+
     fn request_started(&self, side: Side) {
         (**self).request_started(side);
     }

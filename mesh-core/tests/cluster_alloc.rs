@@ -40,10 +40,11 @@ fn cluster(lb_policy: LbPolicy, weighted: bool) -> Cluster {
 
 /// A request: breaker, pick, record, end.
 fn request(cluster: &Cluster, args: &PickArgs<'_>) {
-    let permit = cluster.state().try_request(RoutingPriority::Default);
+    let token = cluster.state().begin_request(RoutingPriority::Default);
     let pick = cluster.pick(args).expect("an endpoint");
-    cluster.record(pick.endpoint(), OK, args.now, args.random);
-    drop((permit, pick));
+    cluster.record(pick.endpoint(), OK, || args.now, args.random);
+    drop(pick);
+    cluster.state().end_request(token.expect("below the limit"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn a_rejected_config_leaves_breakers_and_ejections_alone() {
         status: StatusCode::BAD_GATEWAY,
         grpc_status: None,
     };
-    c.record(pick.endpoint(), bad, now, &random);
+    c.record(pick.endpoint(), bad, || now, &random);
     assert!(pick.endpoint().is_ejected());
 
     let mut changed = Cluster::new("c");

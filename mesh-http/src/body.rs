@@ -94,20 +94,20 @@ impl Body {
         if self.is_end_stream() {
             guard.on_end(BodyEnd::Complete { grpc_status: None });
         } else {
-            self.on_end_boxed(Box::new(guard));
+            self.keep(Box::pin(Hears(guard)));
         }
     }
 
-    /// [`on_end`](Self::on_end) for a guard that lies in a box already.
-    pub(crate) fn on_end_boxed(&mut self, mut guard: Box<dyn OnEnd>) {
+    /// [`on_end`](Self::on_end) for what lies in a box already.
+    pub(crate) fn keep(&mut self, mut guard: Pin<Box<dyn Settle>>) {
         if self.is_end_stream() {
-            guard.on_end(BodyEnd::Complete { grpc_status: None });
-        } else {
-            self.tail.guard = Some(match self.tail.guard.take() {
-                None => guard,
-                Some(first) => Box::new(Both(first, guard)),
-            });
+            let end = BodyEnd::Complete { grpc_status: None };
+            return guard.as_mut().settle(end);
         }
+        self.tail.guard = Some(match self.tail.guard.take() {
+            None => guard,
+            Some(first) => Box::pin(Both(first, guard)),
+        });
     }
 
     /// The limits in time after which the body fails, as if it had been reset.
@@ -358,12 +358,27 @@ impl<F: FnMut(BodyEnd) + Any + Send> OnEnd for F {
     }
 }
 
-struct Both(Box<dyn OnEnd>, Box<dyn OnEnd>);
+/// What is settled when a body ends; pinned, for a call's future may be one.
+pub(crate) trait Settle: Send {
+    fn settle(self: Pin<&mut Self>, end: BodyEnd);
+}
 
-impl OnEnd for Both {
-    fn on_end(&mut self, end: BodyEnd) {
+struct Hears<G>(G);
+
+impl<G> Unpin for Hears<G> {}
+
+impl<G: OnEnd> Settle for Hears<G> {
+    fn settle(mut self: Pin<&mut Self>, end: BodyEnd) {
         self.0.on_end(end);
-        self.1.on_end(end);
+    }
+}
+
+struct Both(Pin<Box<dyn Settle>>, Pin<Box<dyn Settle>>);
+
+impl Settle for Both {
+    fn settle(mut self: Pin<&mut Self>, end: BodyEnd) {
+        self.0.as_mut().settle(end);
+        self.1.as_mut().settle(end);
     }
 }
 
@@ -371,7 +386,7 @@ impl OnEnd for Both {
 #[derive(Default)]
 struct Tail {
     lease: Option<Lease>,
-    guard: Option<Box<dyn OnEnd>>,
+    guard: Option<Pin<Box<dyn Settle>>>,
     limits: TimeLimits,
 }
 
@@ -388,7 +403,7 @@ impl Tail {
             }
         }
         if let Some(mut guard) = self.guard.take() {
-            guard.on_end(end);
+            guard.as_mut().settle(end);
         }
     }
 }

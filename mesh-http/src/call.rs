@@ -9,16 +9,12 @@ use std::{
 use http::{Request, Response};
 use mesh_core::{
     Random, SnapshotRef,
-    cluster::{Cluster, Endpoint, Permit, Pick},
+    cluster::{Cluster, Endpoint},
     policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{
-    Body, Error,
-    guard::{OpenAttempt, OpenRequest},
-    layer::Activity,
-};
+use crate::{Body, Error, layer::Activity, ledger::Ledger};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -40,16 +36,8 @@ pub struct Call {
     pub request: Request<Body>,
     /// The response, once there is one.
     pub response: Option<Response<Body>>,
-    /// Counts the endpoint's requests in flight, and the cluster's.
-    pub(crate) in_flight: Option<(Pick, Option<Permit>)>,
-    pub(crate) open_attempt: Option<OpenAttempt>,
-    pub(crate) open_request: Option<OpenRequest>,
-    /// Where it goes, once routed.
-    pub(crate) destination: Option<Destination>,
-    /// The endpoint of this attempt, once picked.
-    pub(crate) endpoint: Option<Arc<Endpoint>>,
-    /// When the call was made.
-    pub(crate) started: Instant,
+    /// What must be settled when the call has ended; the response's body keeps it.
+    pub(crate) ledger: Ledger,
     /// When the whole exchange must have ended.
     pub(crate) deadline: Option<Deadline>,
     /// When this attempt's response head must be there.
@@ -58,11 +46,8 @@ pub struct Call {
     pub(crate) idle: Option<Duration>,
     /// How the upload of this attempt moves, when it takes time and `idle` watches it.
     pub(crate) upload: Option<Arc<Activity>>,
-    /// Attempts begun.
-    pub(crate) attempts: u32,
     /// Endpoints tried, when retries must avoid them.
     pub(crate) tried: Option<Vec<Arc<Endpoint>>>,
-    pub(crate) env: Env,
 }
 
 /// A point in time and what it stands for.
@@ -105,20 +90,30 @@ impl Call {
         Self {
             request,
             response: None,
-            in_flight: None,
-            open_attempt: None,
-            open_request: None,
-            destination: None,
-            endpoint: None,
-            started: now(),
+            ledger: Ledger::new(env),
             deadline: None,
             attempt_deadline: None,
             idle: None,
             upload: None,
-            attempts: 0,
             tried: None,
-            env,
         }
+    }
+
+    /// Where it goes, once routed.
+    #[inline]
+    pub(crate) fn destination(&self) -> Option<&Destination> {
+        self.ledger.destination.as_ref()
+    }
+
+    /// The endpoint of this attempt, once picked.
+    #[inline]
+    pub(crate) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        self.ledger.endpoint.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn env(&self) -> &Environment {
+        &self.ledger.env
     }
 
     /// Takes the request out, to be sent.
@@ -141,8 +136,8 @@ impl fmt::Debug for Call {
         f.debug_struct("Call")
             .field("method", self.request.method())
             .field("uri", self.request.uri())
-            .field("destination", &self.destination)
-            .field("attempts", &self.attempts)
+            .field("destination", &self.ledger.destination)
+            .field("attempts", &self.ledger.attempts)
             .finish_non_exhaustive()
     }
 }
@@ -160,28 +155,31 @@ pub(crate) enum Destination {
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) snapshot: SnapshotRef,
-    pub(crate) router: usize,
-    pub(crate) host: usize,
-    pub(crate) route: usize,
-    pub(crate) weighted: Option<usize>,
-    pub(crate) cluster: usize,
+    pub(crate) router: u32,
+    pub(crate) host: u32,
+    pub(crate) route: u32,
+    pub(crate) cluster: u32,
+    /// Its place among the weighted clusters.
+    pub(crate) weighted: Option<u32>,
 }
 
 impl Target {
     /// Whether any level of its route configuration changes headers.
     #[inline]
     pub(crate) fn changes_headers(&self) -> bool {
-        self.snapshot.routers()[self.router].changes_headers()
+        self.snapshot.routers()[self.router as usize].changes_headers()
     }
 
     #[inline]
     pub(crate) fn virtual_host(&self) -> &VirtualHost {
-        &self.snapshot.routers()[self.router].config().virtual_hosts[self.host]
+        &self.snapshot.routers()[self.router as usize]
+            .config()
+            .virtual_hosts[self.host as usize]
     }
 
     #[inline]
     pub(crate) fn route(&self) -> &Route {
-        &self.virtual_host().routes[self.route]
+        &self.virtual_host().routes[self.route as usize]
     }
 
     #[inline]
@@ -196,7 +194,7 @@ impl Target {
     pub(crate) fn weighted(&self) -> Option<&WeightedCluster> {
         use mesh_core::policy::ClusterSpecifier::Weighted;
         match (&self.action()?.cluster, self.weighted) {
-            (Weighted(weighted), Some(index)) => weighted.clusters().get(index),
+            (Weighted(weighted), Some(index)) => weighted.clusters().get(index as usize),
             _ => None,
         }
     }
@@ -206,7 +204,7 @@ impl Destination {
     #[inline]
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
         match self {
-            Self::Routed(target) => &target.snapshot.clusters()[target.cluster],
+            Self::Routed(target) => &target.snapshot.clusters()[target.cluster as usize],
             Self::Cluster(cluster) => cluster,
         }
     }
@@ -245,6 +243,8 @@ pub(crate) type Env = Arc<Arc<Environment>>;
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub(crate) recorder: Arc<dyn Recorder>,
+    /// Whether the recorder reads durations: the clock is read for nobody else.
+    pub(crate) timed: bool,
     pub(crate) random: Arc<dyn Random>,
     /// Where the route says nothing.
     pub(crate) idle_timeout: Option<Duration>,
@@ -254,6 +254,7 @@ impl Default for Environment {
     fn default() -> Self {
         Self {
             recorder: Arc::new(NoRecorder),
+            timed: false,
             random: Arc::new(ThreadRandom),
             idle_timeout: None,
         }

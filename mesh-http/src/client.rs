@@ -95,6 +95,7 @@ impl ClientBuilder {
 
     /// Where telemetry goes; nowhere by default.
     pub fn recorder(mut self, recorder: impl Recorder + 'static) -> Self {
+        self.environment.timed = recorder.reads_durations();
         self.environment.recorder = Arc::new(recorder);
         self
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    policy::{Percent, RetryBudget, Thresholds},
+    policy::{Percent, RetryBudget, RoutingPriority, Thresholds},
     resilience::budget,
 };
 
@@ -63,6 +63,16 @@ impl Drop for Permit {
     }
 }
 
+/// One request under way, for whoever holds the cluster's state anyway: given back by
+/// [`ClusterState::end_request`](super::ClusterState::end_request), not by dropping it, so that it
+/// need not count references on every request.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a token must be given back"]
+pub struct RequestToken {
+    pub(super) priority: RoutingPriority,
+    counted: bool,
+}
+
 #[derive(Debug, Default)]
 struct Gauge {
     count: AtomicU32,
@@ -83,18 +93,24 @@ impl Gauge {
     }
 
     /// Exact: a limit is neither exceeded nor missed, whoever else tries at the same time.
-    fn acquire_below(self: &Arc<Self>, limit: u32, resource: Resource) -> Result<Permit, Overflow> {
+    #[inline]
+    fn count_below(&self, limit: u32, resource: Resource) -> Result<(), Overflow> {
         let one_more = |count: u32| (count < limit).then(|| count.saturating_add(1));
         match self
             .count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
         {
-            Ok(_) => Ok(Permit(self.clone())),
+            Ok(_) => Ok(()),
             Err(_) => {
                 self.overflows.fetch_add(1, Ordering::Relaxed);
                 Err(Overflow { resource, limit })
             }
         }
+    }
+
+    fn acquire_below(self: &Arc<Self>, limit: u32, resource: Resource) -> Result<Permit, Overflow> {
+        self.count_below(limit, resource)
+            .map(|()| Permit(self.clone()))
     }
 
     fn status(&self) -> ResourceStatus {
@@ -112,7 +128,7 @@ impl Gauge {
 pub(super) struct Breaker {
     connections: Arc<Gauge>,
     pending: Arc<Gauge>,
-    requests: Arc<Gauge>,
+    requests: Gauge,
     retries: Arc<Gauge>,
     /// A [`RetryBudget`] in one word; 0 is none.
     budget: AtomicU64,
@@ -121,10 +137,10 @@ pub(super) struct Breaker {
 impl Breaker {
     pub(super) fn set(&self, thresholds: &Thresholds) {
         for (gauge, limit) in [
-            (&self.connections, thresholds.max_connections),
-            (&self.pending, thresholds.max_pending_requests),
+            (&*self.connections, thresholds.max_connections),
+            (&*self.pending, thresholds.max_pending_requests),
             (&self.requests, thresholds.max_requests),
-            (&self.retries, thresholds.max_retries),
+            (&*self.retries, thresholds.max_retries),
         ] {
             gauge.limit.store(limit, Ordering::Relaxed);
         }
@@ -150,9 +166,21 @@ impl Breaker {
         self.acquire(&self.pending, counted, Resource::PendingRequests)
     }
 
-    pub(super) fn request(&self) -> Result<Option<Permit>, Overflow> {
-        let counted = self.budget().is_some();
-        self.acquire(&self.requests, counted, Resource::Requests)
+    #[inline]
+    pub(super) fn request(&self, priority: RoutingPriority) -> Result<RequestToken, Overflow> {
+        let limit = self.requests.limit();
+        let counted = limit != UNLIMITED || self.budget().is_some();
+        if counted {
+            self.requests.count_below(limit, Resource::Requests)?;
+        }
+        Ok(RequestToken { priority, counted })
+    }
+
+    #[inline]
+    pub(super) fn end_request(&self, token: RequestToken) {
+        if token.counted {
+            self.requests.count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn retry(&self) -> Result<Option<Permit>, Overflow> {
@@ -241,6 +269,8 @@ pub struct ResourceStatus {
 mod tests {
     use super::*;
 
+    const DEFAULT: RoutingPriority = RoutingPriority::Default;
+
     fn breaker(thresholds: Thresholds) -> Breaker {
         let breaker = Breaker::default();
         breaker.set(&thresholds);
@@ -253,28 +283,33 @@ mod tests {
             max_requests: 2,
             ..Thresholds::default()
         });
-        let first = breaker.request().unwrap();
-        let second = breaker.request().unwrap();
-        let overflow = breaker.request().unwrap_err();
+        let first = breaker.request(DEFAULT).unwrap();
+        let second = breaker.request(DEFAULT).unwrap();
+        let overflow = breaker.request(DEFAULT).unwrap_err();
         assert_eq!(
             overflow.to_string(),
             "circuit breaker open: the limit of 2 concurrent requests is reached"
         );
-        drop(first);
-        let third = breaker.request().unwrap();
+        breaker.end_request(first);
+        let third = breaker.request(DEFAULT).unwrap();
         let status = breaker.status().requests;
         assert_eq!(
             (status.active, status.limit, status.overflows),
             (2, Some(2), 1)
         );
-        drop((second, third));
+        for token in [second, third] {
+            breaker.end_request(token);
+        }
         assert_eq!(breaker.status().requests.active, 0);
     }
 
     #[test]
     fn what_has_no_limit_is_not_counted() {
         let breaker = breaker(Thresholds::UNLIMITED);
-        assert!(breaker.request().unwrap().is_none());
+        let token = breaker.request(DEFAULT).unwrap();
+        assert_eq!(breaker.status().requests.active, 0);
+        breaker.end_request(token);
+        assert_eq!(breaker.status().requests.active, 0);
         assert!(breaker.pending().unwrap().is_none());
         assert!(breaker.connection().unwrap().is_none());
         assert!(breaker.first_connection().is_none());
@@ -319,26 +354,32 @@ mod tests {
         let minimum = breaker.retry().unwrap();
         assert!(minimum.is_some() && breaker.retry().is_err());
         // 8 active and 2 pending: 20 % of 10 is 2.
-        let active: Vec<_> = (0..8).map(|_| breaker.request().unwrap()).collect();
+        let active: Vec<_> = (0..8).map(|_| breaker.request(DEFAULT).unwrap()).collect();
         let pending = [breaker.pending().unwrap(), breaker.pending().unwrap()];
         let second = breaker.retry().unwrap();
         assert_eq!(breaker.retry().unwrap_err().limit, 2);
-        drop((active, pending, minimum, second));
+        drop((pending, minimum, second));
+        active
+            .into_iter()
+            .for_each(|token| breaker.end_request(token));
         assert!(breaker.retry().is_ok());
     }
 
     #[test]
     fn new_limits_apply_to_what_is_already_counted() {
         let breaker = breaker(Thresholds::default());
-        let held: Vec<_> = (0..3).map(|_| breaker.request().unwrap()).collect();
+        let held: Vec<_> = (0..3).map(|_| breaker.request(DEFAULT).unwrap()).collect();
         breaker.set(&Thresholds {
             max_requests: 2,
             ..Thresholds::default()
         });
-        assert_eq!(breaker.request().unwrap_err().limit, 2);
+        assert_eq!(breaker.request(DEFAULT).unwrap_err().limit, 2);
         breaker.set(&Thresholds::UNLIMITED);
-        assert!(breaker.request().unwrap().is_none());
-        drop(held);
+        let uncounted = breaker.request(DEFAULT).unwrap();
+        assert_eq!(breaker.status().requests.active, 3);
+        breaker.end_request(uncounted);
+        held.into_iter()
+            .for_each(|token| breaker.end_request(token));
         assert_eq!(breaker.status().requests.active, 0);
     }
 

@@ -8,22 +8,25 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
 use http::StatusCode;
 
-use super::outlier::EjectionType;
+use super::{attempts::AttemptCounts, outlier::EjectionType};
 use crate::{
     Failure, Outcome, Slot,
     policy::{Address, Name},
+    telemetry::OutcomeKind,
 };
 
 /// An endpoint's runtime, keyed by cluster name and address.
 #[derive(Debug)]
 pub struct Endpoint {
     hot: Hot,
+    /// Attempts that ended otherwise than with a 2xx, by [`OutcomeKind`].
+    others: [AtomicU64; OutcomeKind::COUNT],
     address: Address,
     hostname: Name,
     slot: Slot,
@@ -39,6 +42,8 @@ struct Hot {
     /// By [`EjectionType`].
     consecutive: [AtomicU32; EjectionType::COUNT],
     last_failure: AtomicU32,
+    /// Attempts that ended with a 2xx.
+    successes: AtomicU64,
 }
 
 const EJECTED: u32 = 1;
@@ -49,6 +54,7 @@ impl Endpoint {
     pub fn new(address: impl Into<Address>) -> Self {
         Self {
             hot: Hot::default(),
+            others: Default::default(),
             address: address.into(),
             hostname: Arc::from(""),
             slot: Slot::default(),
@@ -62,16 +68,19 @@ impl Endpoint {
         self
     }
 
-    /// A handle without connections or requests that takes over this one's health.
+    /// A handle without connections or requests that takes over this one's health and counts.
     pub(super) fn renewed(&self, hostname: Name) -> Self {
         let copy = |n: &AtomicU32| AtomicU32::new(n.load(Ordering::Relaxed));
+        let copy64 = |n: &AtomicU64| AtomicU64::new(n.load(Ordering::Relaxed));
         Self {
             hot: Hot {
                 in_flight: AtomicU32::new(0),
                 flags: copy(&self.hot.flags),
                 consecutive: self.hot.consecutive.each_ref().map(copy),
                 last_failure: copy(&self.hot.last_failure),
+                successes: copy64(&self.hot.successes),
             },
+            others: self.others.each_ref().map(copy64),
             address: self.address.clone(),
             hostname,
             slot: Slot::default(),
@@ -106,6 +115,25 @@ impl Endpoint {
     /// The latest outcome that counted as a server error.
     pub fn last_failure(&self) -> Option<Outcome> {
         decode(self.hot.last_failure.load(Ordering::Relaxed))
+    }
+
+    /// Attempts that have ended, by how.
+    pub fn attempts(&self) -> AttemptCounts {
+        let mut counts = self.others.each_ref().map(|n| n.load(Ordering::Relaxed));
+        counts[OutcomeKind::SUCCESS.index()] = self.hot.successes.load(Ordering::Relaxed);
+        AttemptCounts::new(counts)
+    }
+
+    /// Counts an attempt that has ended.
+    #[inline]
+    pub fn count_attempt(&self, outcome: Outcome) {
+        let kind = OutcomeKind::of(outcome);
+        let count = if kind == OutcomeKind::SUCCESS {
+            &self.hot.successes
+        } else {
+            &self.others[kind.index()]
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The adapter's own state: connections.
@@ -261,6 +289,22 @@ mod tests {
             (new.in_flight(), old.in_flight(), new.hostname()),
             (0, 1, "reviews")
         );
+    }
+
+    #[test]
+    fn attempts_are_counted_by_kind_and_survive_a_renewal() {
+        let old = Endpoint::new(SocketAddr::from(([10, 0, 0, 1], 80)));
+        let ok = Outcome::Response {
+            status: StatusCode::OK,
+            grpc_status: None,
+        };
+        old.count_attempt(ok);
+        old.count_attempt(ok);
+        old.count_attempt(Outcome::Failure(Failure::Connect));
+        let counts = old.renewed("".into()).attempts();
+        assert_eq!((counts.total(), counts.successes()), (3, 2));
+        let refused = OutcomeKind::of(Outcome::Failure(Failure::Connect));
+        assert_eq!(counts.get(refused), 1);
     }
 
     #[test]

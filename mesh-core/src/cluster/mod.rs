@@ -15,6 +15,7 @@
 //! a new set and swap it in. A pick never waits for it. An ejection first sets a flag in the
 //! endpoint, which every pick checks, so not even a pick from the last set uses it.
 
+mod attempts;
 mod breaker;
 mod endpoint;
 mod endpoint_set;
@@ -37,7 +38,8 @@ use std::{
 use arc_swap::ArcSwap;
 
 pub use self::{
-    breaker::{BreakerStatus, Overflow, Permit, Resource, ResourceStatus},
+    attempts::AttemptCounts,
+    breaker::{BreakerStatus, Overflow, Permit, RequestToken, Resource, ResourceStatus},
     endpoint::{Endpoint, InFlight},
     outlier::{EjectionType, OutlierStats},
     pick::{Pick, PickArgs, PickError},
@@ -182,23 +184,26 @@ impl Cluster {
         }
     }
 
-    /// Tells an attempt's outcome: feeds outlier detection. A cancelled attempt has none.
+    /// Tells an attempt's outcome: feeds outlier detection. A cancelled attempt has none. The time
+    /// is asked for only when an endpoint is to be ejected.
+    #[inline]
     pub fn record(
         &self,
-        endpoint: &Arc<Endpoint>,
+        endpoint: &Endpoint,
         outcome: Outcome,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
         random: &dyn Random,
     ) {
         if outcome.is_server_error() {
             endpoint.note_failure(outcome);
         }
         if let Some(config) = &self.policy.outlier_detection {
-            for kind in outlier::observe(config, endpoint, outcome)
-                .into_iter()
-                .flatten()
-            {
-                self.eject(config, kind, endpoint, now, random);
+            let reached = outlier::observe(config, endpoint, outcome);
+            if reached != [None, None] {
+                let now = now();
+                for kind in reached.into_iter().flatten() {
+                    self.eject(config, kind, endpoint, now, random);
+                }
             }
         }
     }
@@ -246,7 +251,7 @@ impl Cluster {
         &self,
         config: &OutlierDetection,
         kind: EjectionType,
-        endpoint: &Arc<Endpoint>,
+        endpoint: &Endpoint,
         now: Instant,
         random: &dyn Random,
     ) {

@@ -1,7 +1,7 @@
 //! What belongs to a cluster's name and survives every change of its policy.
 
 use super::{
-    breaker::{Breaker, BreakerStatus, Overflow, Permit},
+    breaker::{Breaker, BreakerStatus, Overflow, Permit, RequestToken},
     outlier::OutlierDetector,
 };
 use crate::{
@@ -22,13 +22,19 @@ pub struct ClusterState {
 }
 
 impl ClusterState {
-    /// A request is sent on a connection. Held until its response ends.
+    /// A request is sent on a connection. The token must be given back when its response has ended.
     ///
     /// # Errors
     /// When `max_requests` are under way.
     #[inline]
-    pub fn try_request(&self, priority: RoutingPriority) -> Result<Option<Permit>, Overflow> {
-        self.breaker(priority).request()
+    pub fn begin_request(&self, priority: RoutingPriority) -> Result<RequestToken, Overflow> {
+        self.breaker(priority).request(priority)
+    }
+
+    /// A request that was begun has ended.
+    #[inline]
+    pub fn end_request(&self, token: RequestToken) {
+        self.breaker(token.priority).end_request(token);
     }
 
     /// A request waits for a connection. Held until it has one; then it is a request under way and

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Cluster, OutlierStats, PickArgs, PickError, members::Members, outlier::Book};
+use super::{
+    AttemptCounts, Cluster, OutlierStats, PickArgs, PickError, members::Members, outlier::Book,
+};
 use crate::{
     Outcome,
     policy::{Address, HealthStatus, Locality, Metadata, Name, Origin},
@@ -30,6 +32,8 @@ pub struct EndpointStatus {
     pub ejections: u32,
     /// Requests under way.
     pub in_flight: u32,
+    /// Attempts that have ended, by how.
+    pub attempts: AttemptCounts,
     /// Its latest server error.
     pub last_failure: Option<Outcome>,
     /// Where it was configured.
@@ -113,6 +117,7 @@ impl Cluster {
             },
             ejections: history.map_or(0, |history| history.times),
             in_flight: handle.in_flight(),
+            attempts: handle.attempts(),
             last_failure: handle.last_failure(),
             origin: endpoint.origin.clone(),
         }

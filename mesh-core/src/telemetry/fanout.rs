@@ -9,6 +9,10 @@ use super::{AttemptRecord, Recorder, RequestRecord, Side};
 pub struct Fanout(pub Vec<Arc<dyn Recorder>>);
 
 impl Recorder for Fanout {
+    fn reads_durations(&self) -> bool {
+        self.0.iter().any(|r| r.reads_durations())
+    }
+
     fn request_started(&self, side: Side) {
         self.0.iter().for_each(|r| r.request_started(side));
     }

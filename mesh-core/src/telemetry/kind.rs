@@ -29,6 +29,9 @@ impl OutcomeKind {
     /// How many there are.
     pub const COUNT: usize = 12;
 
+    /// An answer with a 2xx.
+    pub const SUCCESS: Self = Self(1);
+
     /// The kind of `outcome`.
     pub fn of(outcome: Outcome) -> Self {
         Self(match outcome {

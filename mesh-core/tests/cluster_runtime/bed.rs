@@ -138,7 +138,7 @@ impl Bed {
     pub(crate) fn record(&self, endpoint: &Arc<Endpoint>, outcome: Outcome, times: u32) -> &Self {
         for _ in 0..times {
             self.cluster
-                .record(endpoint, outcome, self.now, &self.random);
+                .record(endpoint, outcome, || self.now, &self.random);
         }
         self
     }

@@ -51,7 +51,7 @@ fn permits_never_exceed_their_limit_and_all_come_back() {
     let (granted, refused) = (AtomicU32::new(0), AtomicU32::new(0));
     together(|_| {
         for _ in 0..ROUNDS {
-            let Ok(permit) = state.try_request(priority) else {
+            let Ok(token) = state.begin_request(priority) else {
                 refused.fetch_add(1, Ordering::Relaxed);
                 continue;
             };
@@ -65,7 +65,7 @@ fn permits_never_exceed_their_limit_and_all_come_back() {
             }
             thread::yield_now();
             requests.fetch_sub(1, Ordering::SeqCst);
-            drop(permit);
+            state.end_request(token);
         }
     });
     let status = state.breaker_status(priority);
@@ -131,7 +131,7 @@ fn picks_stay_right_while_everything_changes() {
             } else {
                 response(200)
             };
-            cluster.record(pick.endpoint(), outcome, now, &random);
+            cluster.record(pick.endpoint(), outcome, || now, &random);
             if round % 64 == thread {
                 // 10 or 11 endpoints.
                 cluster.assign(Arc::new(flat(10 + (round / 64 % 2) as u16)));

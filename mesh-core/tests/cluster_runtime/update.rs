@@ -121,17 +121,19 @@ fn thresholds_of_the_next_policy_apply_to_the_same_counts() {
     limited.circuit_breakers.default.max_requests = 1;
     let bed = Bed::new(limited.clone(), flat(1));
     let priority = policy::RoutingPriority::Default;
-    let permit = bed.cluster.state().try_request(priority).unwrap();
+    let first = bed.cluster.state().begin_request(priority).unwrap();
     limited.circuit_breakers.default.max_requests = 2;
     let next = Cluster::new(limited.into(), bed.cluster.assignment(), Some(&bed.cluster));
-    let second = next.state().try_request(priority).unwrap();
-    assert_eq!(next.state().try_request(priority).unwrap_err().limit, 2);
+    let second = next.state().begin_request(priority).unwrap();
+    assert_eq!(next.state().begin_request(priority).unwrap_err().limit, 2);
     assert!(
         next.state()
-            .try_request(policy::RoutingPriority::High)
+            .begin_request(policy::RoutingPriority::High)
             .is_ok()
     );
-    drop((permit, second));
+    for token in [first, second] {
+        next.state().end_request(token);
+    }
     let status = bed.cluster.state().breaker_status(priority);
     assert_eq!((status.requests.active, status.requests.overflows), (0, 1));
 }

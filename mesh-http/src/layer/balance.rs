@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use mesh_core::{
     cluster::{Cluster, PickArgs, PickError},
     policy::{HostRewrite, Metadata, RoutingPriority},
@@ -14,6 +14,8 @@ use crate::{
     Error,
     call::{Call, Destination, Step, now},
 };
+
+const X_ENVOY_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 
 static NO_METADATA: Metadata = Metadata::EMPTY;
 
@@ -52,67 +54,81 @@ super::step_layer!(BalanceLayer => Balance over Outlier(OutlierLayer), |layer, i
 impl<S: Step> Step for Balance<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
         if let Some(cluster) = &self.cluster {
-            call.destination = Some(Destination::Cluster(cluster.clone()));
+            call.ledger.end_in_flight();
+            call.ledger.destination = Some(Destination::Cluster(cluster.clone()));
         }
-        let Some(destination) = &call.destination else {
-            return Err(Error::invalid(
-                "the balancer was given no cluster: put it below a RouteLayer, or make it with BalanceLayer::new",
-            ));
-        };
-        let cluster = destination.cluster();
-        let action = destination.action();
-        let priority = action.map_or(RoutingPriority::Default, |a| a.priority);
-        let permit = cluster.state().try_request(priority).map_err(|overflow| {
-            Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
-        })?;
-        let tried = call.tried.as_deref().unwrap_or_default();
-        let pick = cluster
-            .pick(&PickArgs {
-                now: if call.attempts == 0 {
-                    call.started
-                } else {
-                    now()
-                },
-                random: &*call.env.random,
-                metadata_match: action.map_or(&NO_METADATA, |a| &a.metadata_match),
-                weighted_metadata_match: destination
-                    .target()
-                    .and_then(|t| t.weighted())
-                    .map_or(&NO_METADATA, |w| &w.metadata_match),
-                tried,
-                host_attempts: destination
-                    .retry_policy()
-                    .map_or(1, |p| p.host_selection_retry_max_attempts),
-                hash: None,
-            })
-            .map_err(|error| no_endpoint(&error, cluster))?;
-        let endpoint = pick.endpoint().clone();
-        if let Some(tried) = &mut call.tried {
-            tried.push(endpoint.clone());
+        pick(call)?;
+        let result = self.inner.call(call).await;
+        if result.is_err() {
+            call.ledger.end_in_flight();
         }
-        if matches!(
-            action.and_then(|a| a.host_rewrite.as_ref()),
-            Some(HostRewrite::Auto)
-        ) && !endpoint.hostname().is_empty()
-            && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
-        {
-            rewrite_host(&mut call.request, host);
-        }
-        call.endpoint = Some(endpoint);
-        call.attempts += 1;
-        if destination
-            .target()
-            .is_some_and(|t| t.virtual_host().include_request_attempt_count)
-        {
-            let count = HeaderValue::from(call.attempts);
-            call.request
-                .headers_mut()
-                .insert("x-envoy-attempt-count", count);
-        }
-        self.inner.call(call).await?;
-        call.in_flight = Some((pick, permit));
-        Ok(())
+        result
     }
+}
+
+/// The breaker, the endpoint, and the headers that depend on it.
+fn pick(call: &mut Call) -> Result<(), Error> {
+    let Some(destination) = &call.ledger.destination else {
+        return Err(Error::invalid(
+            "the balancer was given no cluster: put it below a RouteLayer, or make it with BalanceLayer::new",
+        ));
+    };
+    let cluster = destination.cluster();
+    let target = destination.target();
+    let action = destination.action();
+    let priority = action.map_or(RoutingPriority::Default, |a| a.priority);
+    let state = cluster.state();
+    let token = state.begin_request(priority).map_err(|overflow| {
+        Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
+    })?;
+    let tried = call.tried.as_deref().unwrap_or_default();
+    let picked = cluster.pick(&PickArgs {
+        now: if call.ledger.attempts == 0 {
+            call.ledger.started
+        } else {
+            now()
+        },
+        random: &*call.ledger.env.random,
+        metadata_match: action.map_or(&NO_METADATA, |a| &a.metadata_match),
+        weighted_metadata_match: target
+            .and_then(|t| t.weighted())
+            .map_or(&NO_METADATA, |w| &w.metadata_match),
+        tried,
+        host_attempts: if tried.is_empty() {
+            0
+        } else {
+            destination
+                .retry_policy()
+                .map_or(1, |p| p.host_selection_retry_max_attempts)
+        },
+        hash: None,
+    });
+    let endpoint = match picked {
+        Ok(pick) => pick.in_flight,
+        Err(error) => {
+            state.end_request(token);
+            return Err(no_endpoint(&error, cluster));
+        }
+    };
+    if let Some(tried) = &mut call.tried {
+        tried.push(endpoint.clone());
+    }
+    let attempt = call.ledger.attempts + 1;
+    if matches!(
+        action.and_then(|a| a.host_rewrite.as_ref()),
+        Some(HostRewrite::Auto)
+    ) && !endpoint.hostname().is_empty()
+        && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
+    {
+        rewrite_host(&mut call.request, host);
+    }
+    if target.is_some_and(|t| t.virtual_host().include_request_attempt_count) {
+        call.request
+            .headers_mut()
+            .insert(X_ENVOY_ATTEMPT_COUNT, HeaderValue::from(attempt));
+    }
+    call.ledger.begin_attempt(token, endpoint);
+    Ok(())
 }
 
 #[cold]

@@ -22,7 +22,8 @@ pub struct Connections;
 
 impl Step for Connections {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let (Some(endpoint), Some(destination)) = (&call.endpoint, &call.destination) else {
+        let (Some(endpoint), Some(destination)) = (&call.ledger.endpoint, &call.ledger.destination)
+        else {
             return Err(Error::invalid(
                 "no endpoint was picked: put Connections below a BalanceLayer",
             ));

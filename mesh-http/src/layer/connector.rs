@@ -42,7 +42,7 @@ where
     RB::Error: Into<BoxError>,
 {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let Some(endpoint) = call.endpoint.clone() else {
+        let Some(endpoint) = call.endpoint().cloned() else {
             return Err(Error::invalid(
                 "no endpoint was picked: put a connector below a BalanceLayer",
             ));

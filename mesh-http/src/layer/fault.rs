@@ -11,16 +11,16 @@ use crate::{
 /// Envoy's fault filter: the delay, then the abort, each by a draw of its own.
 pub(super) async fn inject(fault: &Fault, call: &mut Call) -> Option<Response<Body>> {
     if let Some(delay) = &fault.delay
-        && delay.percentage.contains(call.env.random.next_u64())
+        && delay.percentage.contains(call.env().random.next_u64())
     {
         // Not past a deadline: the timeout below then answers at once.
         let left = call.deadline.map(|d| d.at.saturating_duration_since(now()));
         tokio::time::sleep(left.map_or(delay.fixed_delay, |l| l.min(delay.fixed_delay))).await;
         // Timeouts are the router's, which the fault filter precedes.
-        call.started = now();
+        call.ledger.started = now();
     }
     let abort = fault.abort.as_ref()?;
-    if !abort.percentage.contains(call.env.random.next_u64()) {
+    if !abort.percentage.contains(call.env().random.next_u64()) {
         return None;
     }
     let error = Error::new(Flag::FaultInjected, abort.http_status, "fault filter abort")

@@ -29,6 +29,7 @@ mod balance;
 mod connections;
 mod connector;
 mod fault;
+mod future;
 mod head;
 mod local_reply;
 mod observe;
@@ -39,7 +40,6 @@ mod timeout;
 
 use std::{
     fmt,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -53,6 +53,7 @@ pub use self::{
     balance::{Balance, BalanceLayer},
     connections::Connections,
     connector::{Connector, Outbound},
+    future::ResponseFuture,
     local_reply::{LocalReply, LocalReplyLayer},
     observe::{Observe, ObserveLayer},
     outlier::{Outlier, OutlierLayer},
@@ -69,6 +70,7 @@ pub(crate) use self::{
 use crate::{
     Body, BoxError, Error,
     call::{Call, Deadline, Destination, Env, Step},
+    ledger::Picked,
 };
 
 /// Implements `tower_layer::Layer` for a layer whose service is a [`Step`], and `step`, which wraps
@@ -155,23 +157,6 @@ impl<T> fmt::Debug for Tower<T> {
     }
 }
 
-/// The future of every layer's service.
-pub struct ResponseFuture(Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>);
-
-impl Future for ResponseFuture {
-    type Output = Result<Response<Body>, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for ResponseFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResponseFuture")
-    }
-}
-
 impl<T, B> Service<Request<B>> for Tower<T>
 where
     T: Step + 'static,
@@ -189,20 +174,18 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let step = Arc::clone(&self.step);
         let env = Arc::clone(&self.env);
-        let mut call = Box::new(Call::new(request.map(Body::new), env));
+        let mut call = Call::new(request.map(Body::new), env);
         Carried::restore(&mut call);
-        ResponseFuture(Box::pin(async move {
+        ResponseFuture::new(async move {
             step.0.call(&mut call).await?;
-            match call.response.take() {
-                Some(mut response) => {
-                    if call.is_open() {
-                        response.body_mut().on_end_boxed(call);
-                    }
-                    Ok(response)
-                }
+            let Call {
+                response, ledger, ..
+            } = call;
+            match response {
+                Some(response) => Ok((response, ledger)),
                 None => Err(Error::invalid("the innermost step left no response")),
             }
-        }))
+        })
     }
 }
 
@@ -271,10 +254,10 @@ struct Carried {
 impl Carried {
     /// Costs an allocation, so a call that knows nothing carries nothing.
     fn store(call: &mut Call) {
-        if call.destination.is_some() || call.endpoint.is_some() || call.deadline.is_some() {
+        if call.destination().is_some() || call.endpoint().is_some() || call.deadline.is_some() {
             let carried = Self {
-                destination: call.destination.clone(),
-                endpoint: call.endpoint.clone(),
+                destination: call.destination().cloned(),
+                endpoint: call.endpoint().cloned(),
                 deadline: call.deadline,
                 attempt_deadline: call.attempt_deadline,
             };
@@ -282,10 +265,14 @@ impl Carried {
         }
     }
 
+    #[inline]
     fn restore(call: &mut Call) {
+        if call.request.extensions().is_empty() {
+            return;
+        }
         if let Some(carried) = call.request.extensions_mut().remove::<Self>() {
-            call.destination = carried.destination;
-            call.endpoint = carried.endpoint;
+            call.ledger.destination = carried.destination;
+            call.ledger.endpoint = carried.endpoint.map(Picked::Carried);
             call.deadline = carried.deadline;
             call.attempt_deadline = carried.attempt_deadline;
         }

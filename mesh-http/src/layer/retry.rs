@@ -73,10 +73,7 @@ super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer),
 
 impl<S: Step> Step for Retry<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let routed = call
-            .destination
-            .as_ref()
-            .and_then(Destination::retry_policy);
+        let routed = call.destination().and_then(Destination::retry_policy);
         if self.fixed.is_none() && routed.is_none() {
             return self.inner.call(call).await;
         }
@@ -88,7 +85,7 @@ impl<S: Step> Step for Retry<S> {
 impl<S: Step> Retry<S> {
     async fn retrying(&self, call: &mut Call) -> Result<(), Error> {
         // Held here, for the call itself goes down by mutable reference.
-        let destination = call.destination.clone();
+        let destination = call.destination().cloned();
         let destination = destination.as_ref();
         let routed = destination.and_then(Destination::retry_policy);
         let Some(policy) = self.fixed.as_deref().or(routed) else {
@@ -97,7 +94,7 @@ impl<S: Step> Retry<S> {
         let mut state = RetryState::new(policy, &head(&call.request));
         let result = self.attempts(call, &mut state, policy, destination).await;
         result.map_err(|mut error| {
-            error.set_attempts(call.attempts);
+            error.set_attempts(call.ledger.attempts);
             if state.attempt() > 1 {
                 error.set_retried();
             }
@@ -150,7 +147,7 @@ impl<S: Step> Retry<S> {
             if let Some(response) = call.response.take() {
                 discard(response);
             }
-            call.discard_attempt();
+            call.ledger.discard_attempt();
             tracing::debug!(attempt = state.attempt(), ?back_off, "retrying");
             pause(call, back_off).await?;
         }
@@ -195,7 +192,7 @@ fn decide(
                 .and_then(Destination::action)
                 .map_or(RoutingPriority::Default, |a| a.priority),
             wall_clock,
-            random: &*call.env.random,
+            random: &*call.env().random,
         },
         &AttemptResult {
             outcome,
@@ -252,7 +249,7 @@ async fn pause(call: &mut Call, back_off: std::time::Duration) -> Result<(), Err
         (Some(deadline), until) if until.is_none_or(|u| u >= deadline.at) => {
             tokio::time::sleep_until(deadline.at.into()).await;
             let error = expired(deadline.kind);
-            Err(match &call.destination {
+            Err(match call.destination() {
                 Some(destination) => error.with_cluster(destination.cluster().name().clone()),
                 None => error,
             })

@@ -47,40 +47,91 @@ super::step_layer!(RouteLayer => Route, |layer, inner| Route { mesh: layer.mesh.
 
 impl<S: Step> Step for Route<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        root_path(call.request.uri_mut());
-        let draw = call.env.random.next_u64();
-        let found = find(self.mesh.load(), &call.request, draw)?;
+        match begin(&self.mesh, call)? {
+            Next::Answered => Ok(()),
+            Next::Forward => finish(self.inner.call(call).await, call),
+            // Boxed, so that the state of requests without faults stays small.
+            Next::Fault(found) => Box::pin(self.through_fault(*found, call)).await,
+        }
+    }
+}
+
+impl<S: Step> Route<S> {
+    async fn through_fault(&self, found: Found, call: &mut Call) -> Result<(), Error> {
         let fault = match &found {
             Found::Forward(target) => target.route().fault.as_ref(),
             Found::Reply { fault, .. } => fault.as_ref(),
         };
         if let Some(fault) = fault
-            && let Some(response) = Box::pin(inject(fault, call)).await
+            && let Some(response) = inject(fault, call).await
         {
             call.response = Some(response);
             return Ok(());
         }
-        let target = match found {
-            Found::Forward(target) => target,
+        match found {
+            Found::Forward(target) => {
+                forward(target, call)?;
+                finish(self.inner.call(call).await, call)
+            }
             Found::Reply { response, .. } => {
                 call.response = Some(*response);
-                return Ok(());
+                Ok(())
             }
-        };
-        prepare(&target, &mut call.request)?;
-        let responds = (target.changes_headers() && levels(&target).change_responses())
-            .then(|| target.clone());
-        call.destination = Some(Destination::Routed(target));
-        let result = self.inner.call(call).await;
-        let Some(target) = responds else {
-            return result;
-        };
-        let levels = levels(&target);
-        if let Some(response) = &mut call.response {
-            levels.mutate_response(response.headers_mut());
         }
-        result.map_err(|error| error.with_reply_headers(levels))
     }
+}
+
+/// What a route wants done with a request.
+enum Next {
+    /// Nothing: the response is there.
+    Answered,
+    Forward,
+    /// Its fault comes first.
+    Fault(Box<Found>),
+}
+
+fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {
+    root_path(call.request.uri_mut());
+    let draw = call.env().random.next_u64();
+    match find(mesh.load(), &call.request, draw)? {
+        Found::Forward(target) if target.route().fault.is_none() => {
+            forward(target, call)?;
+            Ok(Next::Forward)
+        }
+        Found::Reply {
+            response,
+            fault: None,
+        } => {
+            call.response = Some(*response);
+            Ok(Next::Answered)
+        }
+        found => Ok(Next::Fault(Box::new(found))),
+    }
+}
+
+/// Makes the request what its route sends.
+fn forward(target: Target, call: &mut Call) -> Result<(), Error> {
+    prepare(&target, &mut call.request)?;
+    call.ledger.destination = Some(Destination::Routed(target));
+    Ok(())
+}
+
+/// The response header changes; a failure's reply has them too.
+fn finish(result: Result<(), Error>, call: &mut Call) -> Result<(), Error> {
+    let Some(target) = call.ledger.destination.as_ref().and_then(|d| d.target()) else {
+        return result;
+    };
+    if !target.changes_headers() {
+        return result;
+    }
+    let levels = levels(target);
+    if !levels.change_responses() {
+        return result;
+    }
+    if let Some(response) = &mut call.response {
+        levels.mutate_response(response.headers_mut());
+    }
+    result.map_err(|error| error.with_reply_headers(levels))
 }
 
 enum Found {
@@ -156,13 +207,22 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
         return Err(no_cluster(action, name, &route.origin).with_reply_headers(levels));
     };
     Ok(Found::Forward(Target {
-        router: router_index,
-        host,
-        route: index,
-        weighted: weighted.map(|(index, _)| index),
-        cluster,
+        router: place(router_index),
+        host: place(host),
+        route: place(index),
+        cluster: place(cluster),
+        weighted: weighted.map(|(index, _)| place(index)),
         snapshot,
     }))
+}
+
+/// An index into a list of the snapshot, whose indexes hold 32-bit places.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a router has at most u32::MAX of each"
+)]
+const fn place(index: usize) -> u32 {
+    index as u32
 }
 
 #[cold]
@@ -248,7 +308,7 @@ fn reply_with(
 /// The header changes of a target, in the order they apply.
 fn levels(target: &Target) -> MutationLevels<'_> {
     MutationLevels::new(
-        target.snapshot.routers()[target.router].config(),
+        target.snapshot.routers()[target.router as usize].config(),
         target.virtual_host(),
         target.route(),
         target.weighted(),

@@ -65,29 +65,8 @@ super::step_layer!(TimeoutLayer => Timeout over AttemptTimeout(AttemptTimeoutLay
 
 impl<S: Step> Step for Timeout<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let timeouts = call
-            .destination
-            .as_ref()
-            .and_then(|d| d.action())
-            .map(|a| &a.timeouts);
-        let (limit, kind) = match (self.fixed, timeouts) {
-            (Some(fixed), _) => (Some(fixed), DeadlineKind::Route),
-            // Envoy: a `max_stream_duration` switches `timeout` off.
-            (None, Some(timeouts)) => match timeouts.max_stream_duration {
-                Some(max) => (Some(max), DeadlineKind::MaxStreamDuration),
-                None => (timeouts.timeout, DeadlineKind::Route),
-            },
-            (None, None) => (None, DeadlineKind::Route),
-        };
-        let idle = timeouts
-            .and_then(|t| t.idle_timeout)
-            .or(call.env.idle_timeout)
-            .filter(|idle| !idle.is_zero());
-        if let Some(at) = limit.and_then(|l| call.started.checked_add(l)) {
-            call.limit(at, kind);
-        }
-        call.idle = idle;
-        let deadline = call.deadline;
+        set_limits(call, self.fixed);
+        let (deadline, idle) = (call.deadline, call.idle);
         self.inner.call(call).await?;
         if let Some(response) = &mut call.response {
             let limits = response.body_mut().limits_mut();
@@ -100,6 +79,30 @@ impl<S: Step> Step for Timeout<S> {
         }
         Ok(())
     }
+}
+
+fn set_limits(call: &mut Call, fixed: Option<Duration>) {
+    let timeouts = call
+        .destination()
+        .and_then(|d| d.action())
+        .map(|a| &a.timeouts);
+    let (limit, kind) = match (fixed, timeouts) {
+        (Some(fixed), _) => (Some(fixed), DeadlineKind::Route),
+        // Envoy: a `max_stream_duration` switches `timeout` off.
+        (None, Some(timeouts)) => match timeouts.max_stream_duration {
+            Some(max) => (Some(max), DeadlineKind::MaxStreamDuration),
+            None => (timeouts.timeout, DeadlineKind::Route),
+        },
+        (None, None) => (None, DeadlineKind::Route),
+    };
+    let idle = timeouts
+        .and_then(|t| t.idle_timeout)
+        .or(call.env().idle_timeout)
+        .filter(|idle| !idle.is_zero());
+    if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
+        call.limit(at, kind);
+    }
+    call.idle = idle;
 }
 
 /// Ends an attempt whose response head is not there in time, and tells the upstream how much time
@@ -186,10 +189,10 @@ fn announce(call: &mut Call, left: Duration) {
 
 #[cold]
 fn in_cluster(call: &Call, error: Error) -> Error {
-    match &call.destination {
+    match call.destination() {
         Some(destination) => {
             let name = destination.cluster().name();
-            let error = match &call.endpoint {
+            let error = match call.endpoint() {
                 Some(endpoint) => error.within(format_args!(
                     "cluster `{name}`, endpoint {}",
                     endpoint.address()
@@ -219,7 +222,7 @@ impl Watch {
             deadline,
             idle: call.idle,
             upload: call.upload.clone(),
-            until: call.started,
+            until: call.ledger.started,
             kind: DeadlineKind::Idle,
         }
     }
