@@ -1,9 +1,6 @@
-//! Host names: short names, wildcards, and which of two is more specific (istio.io host rules).
+//! Host names: short names and wildcards (istio.io host rules).
 
 use std::{net::IpAddr, sync::Arc};
-
-/// The namespace whose rules apply everywhere.
-pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
 
 /// `ResolveShortnameToFQDN`: a name without a dot belongs to the resource's namespace. A name with
 /// a dot is left alone, so `reviews.default` is *not* `reviews.default.svc.cluster.local`.
@@ -38,21 +35,6 @@ pub(crate) fn covers(pattern: &str, host: &str) -> bool {
         }
         None => pattern == host,
     }
-}
-
-/// The most specific of the patterns that cover `host`: exact, then the longest wildcard.
-pub(crate) fn most_specific<'a>(
-    host: &str,
-    patterns: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    patterns
-        .into_iter()
-        .filter(|p| covers(p, host))
-        // Of equals the first in the alphabet wins; `max_by` would take the last.
-        .min_by(|a, b| {
-            let rank = |p: &str| (is_wildcard(p), usize::MAX - p.len());
-            rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
-        })
 }
 
 /// Why `host` cannot be a host name, if it cannot.
@@ -96,16 +78,6 @@ mod tests {
         assert!(covers("*.foo.com", "a.foo.com") && covers("*.foo.com", "a.b.foo.com"));
         assert!(!covers("*.foo.com", "foo.com"));
         assert!(covers("*.com", "*.foo.com") && !covers("*.foo.com", "*.com"));
-    }
-
-    #[test]
-    fn exact_then_longest_wins() {
-        let patterns = ["*", "*.com", "*.foo.com", "a.foo.com"];
-        assert_eq!(most_specific("a.foo.com", patterns), Some("a.foo.com"));
-        assert_eq!(most_specific("b.foo.com", patterns), Some("*.foo.com"));
-        assert_eq!(most_specific("bar.com", patterns), Some("*.com"));
-        assert_eq!(most_specific("bar.org", patterns), Some("*"));
-        assert_eq!(most_specific("bar.org", ["*.com"]), None);
     }
 
     #[test]

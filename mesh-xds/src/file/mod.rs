@@ -25,7 +25,10 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use mesh_core::{Config, policy::Metadata};
+use mesh_core::{
+    Config,
+    policy::{Locality, Metadata},
+};
 
 use self::{
     load::Loader,
@@ -77,6 +80,7 @@ impl FileSource {
                 namespace: "default".into(),
                 labels: Metadata::default(),
                 domain: "cluster.local".into(),
+                locality: Locality::default(),
             },
             registry: Registry::new(),
             resolver: Arc::new(SystemResolver),
@@ -94,6 +98,14 @@ impl FileSource {
     #[must_use]
     pub fn with_labels(mut self, labels: Metadata) -> Self {
         self.client.labels = labels;
+        self
+    }
+
+    /// Where this workload runs: endpoints of a service with outlier detection are used by how near
+    /// they are. Default: nowhere in particular.
+    #[must_use]
+    pub fn with_locality(mut self, locality: Locality) -> Self {
+        self.client.locality = locality;
         self
     }
 

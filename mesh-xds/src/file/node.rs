@@ -25,6 +25,27 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
+impl Node {
+    /// Adds `lines` to the line of every node, for text that was found inside another.
+    pub(crate) fn move_down(&mut self, lines: u32) {
+        self.line = self.line.saturating_add(lines);
+        match &mut self.value {
+            Value::Null | Value::Scalar(_) => {}
+            Value::List(items) => {
+                Arc::make_mut(items)
+                    .iter_mut()
+                    .for_each(|node| node.move_down(lines));
+            }
+            Value::Map(entries) => {
+                for entry in Arc::make_mut(entries) {
+                    entry.line = entry.line.saturating_add(lines);
+                    entry.value.move_down(lines);
+                }
+            }
+        }
+    }
+}
+
 /// What a [`Node`] holds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {

@@ -6,7 +6,8 @@
 //!
 //! [`Obj`] checks its keys against its [`Schema`] when it is made, so a key that nobody reads cannot
 //! get past it: it is unknown, or declared as not enforced, or declared as enforced, and a test
-//! proves that every field of the last sort is read.
+//! proves that every field of the last sort is read. What is below a field that is not enforced can
+//! still be validated ([`Obj::unenforced`]); its fields then say nothing of themselves.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
@@ -59,6 +60,8 @@ pub(crate) struct Val<'a> {
     path: String,
     line: u32,
     node: &'a Node,
+    /// Below a field that is not enforced: only validated.
+    unenforced: bool,
 }
 
 /// A mapping that stands for a message.
@@ -69,6 +72,7 @@ pub(crate) struct Obj<'a> {
     path: String,
     line: u32,
     entries: &'a [Entry],
+    unenforced: bool,
 }
 
 impl<'a> Val<'a> {
@@ -78,6 +82,7 @@ impl<'a> Val<'a> {
             path: String::new(),
             line: node.line,
             node,
+            unenforced: false,
         }
     }
 
@@ -93,6 +98,14 @@ impl<'a> Val<'a> {
         self.reader.note(kind, self.line, &self.path, message);
     }
 
+    /// Records that Istio knows this value and this version does not enforce it. Nothing is said
+    /// below a field that was refused already.
+    pub(crate) fn refuse(&self, what: &str) {
+        if !self.unenforced {
+            self.fail(refusal(what));
+        }
+    }
+
     /// A string member of a mapping that has not been read as a message yet.
     pub(crate) fn peek_text(&self, key: &str) -> Option<Arc<str>> {
         let Value::Map(entries) = &self.node.value else {
@@ -102,6 +115,41 @@ impl<'a> Val<'a> {
             Value::Scalar(s) if s.kind == ScalarKind::Text => Some(s.text.clone()),
             _ => None,
         }
+    }
+
+    /// A string below mappings that have not been read as messages, and the line of its key.
+    pub(crate) fn peek_path(&self, keys: &[&str]) -> Option<(u32, Arc<str>)> {
+        let (mut node, mut line) = (self.node, self.line);
+        for key in keys {
+            let Value::Map(entries) = &node.value else {
+                return None;
+            };
+            let entry = entries.iter().find(|e| *e.key == **key)?;
+            (node, line) = (&entry.value, entry.line);
+        }
+        match &node.value {
+            Value::Scalar(s) if s.kind == ScalarKind::Text => Some((line, s.text.clone())),
+            _ => None,
+        }
+    }
+
+    /// A tree that was found inside this value, at `path`.
+    pub(crate) fn within<'b>(&self, node: &'b Node, path: &str) -> Val<'b>
+    where
+        'a: 'b,
+    {
+        Val {
+            reader: self.reader,
+            path: path.to_owned(),
+            line: node.line,
+            node,
+            unenforced: self.unenforced,
+        }
+    }
+
+    /// Records a problem on another line of the file.
+    pub(crate) fn problem_at(&self, line: u32, message: impl Into<String>) {
+        self.reader.problem(line, &self.path, message);
     }
 
     fn expected<T>(&self, what: &str) -> Option<T> {
@@ -219,6 +267,7 @@ impl<'a> Val<'a> {
                     path: format!("{}[{i}]", self.path),
                     line: node.line,
                     node,
+                    unenforced: self.unenforced,
                 })
                 .collect(),
             _ => self
@@ -259,6 +308,7 @@ impl<'a> Val<'a> {
             path,
             line: entry.line,
             node: &entry.value,
+            unenforced: self.unenforced,
         }
     }
 
@@ -276,6 +326,7 @@ impl<'a> Val<'a> {
             path: self.path.clone(),
             line: self.line,
             entries,
+            unenforced: self.unenforced,
         };
         obj.check_keys();
         Some(obj)
@@ -312,37 +363,56 @@ impl<'a> Obj<'a> {
                 fail(format!("`{name}` is given twice"));
             }
             match field.support {
+                _ if self.unenforced => {}
                 Support::Enforced | Support::Irrelevant => {}
                 Support::Ignored(why) => {
                     self.reader.note(NoteKind::Ignored, entry.line, &path, why);
                 }
-                Support::NotYet => fail(format!(
-                    "Istio's {}.{name} is not supported yet, and is refused rather than ignored",
-                    self.schema.name
-                )),
+                Support::NotYet => {
+                    fail(refusal(&format!("Istio's {}.{name}", self.schema.name)));
+                }
             }
         }
+    }
+
+    /// Whether a key is none of the message's fields, and so maybe a field misspelt.
+    pub(crate) fn has_unknown_field(&self) -> bool {
+        let mut keys = self.entries.iter().map(|e| camel(&e.key));
+        keys.any(|name| self.schema.field(&name).is_none())
     }
 
     /// A field that is there and not null.
     pub(crate) fn get(&self, name: &'static str) -> Option<Val<'a>> {
         #[cfg(test)]
         reads::record(self.schema, name);
-        if self.schema.field(name).map(|f| f.support) != Some(Support::Enforced) {
+        let support = self.schema.field(name).map(|f| f.support);
+        if support != Some(Support::Enforced) && !(self.unenforced && support.is_some()) {
             let message =
                 format!("`{name}` is read, but not declared as enforced: a bug of mesh-xds");
             self.fail(name, message);
             return None;
         }
+        self.find(name)
+    }
+
+    /// The value of a field that is not enforced, to be validated only.
+    pub(crate) fn unenforced(&self, name: &'static str) -> Option<Val<'a>> {
+        let mut value = self.find(name)?;
+        value.unenforced = true;
+        Some(value)
+    }
+
+    fn find(&self, name: &str) -> Option<Val<'a>> {
         let entry = self
             .entries
             .iter()
-            .find(|e| &*e.key == name || camel(&e.key) == name)?;
+            .find(|e| &*e.key == name || (e.key.contains('_') && camel(&e.key) == name))?;
         (entry.value.value != Value::Null).then(|| Val {
             reader: self.reader,
             path: self.path_of(name),
             line: entry.line,
             node: &entry.value,
+            unenforced: self.unenforced,
         })
     }
 
@@ -406,6 +476,10 @@ impl<'a> Obj<'a> {
         }
         Some(first)
     }
+}
+
+fn refusal(what: &str) -> String {
+    format!("{what} is not supported yet, and is refused rather than ignored")
 }
 
 /// `unknown field `x`, did you mean `y`?`

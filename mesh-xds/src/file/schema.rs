@@ -104,6 +104,9 @@ pub(crate) fn nearest<'a>(
 
 /// `consecutive_5xx_errors` → `consecutive5xxErrors`, as protobuf makes JSON names.
 pub(crate) fn camel(name: &str) -> String {
+    if !name.contains('_') {
+        return name.to_owned();
+    }
     let mut out = String::with_capacity(name.len());
     let mut up = false;
     for c in name.chars() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh_core::policy::{Regex, StringMatcher};
+use mesh_core::policy::{FractionalPercent, Percent, Regex, StringMatcher};
 
 use crate::file::{
     reader::{Obj, Val},
@@ -10,7 +10,7 @@ use crate::file::{
 };
 
 /// `exportTo`: which namespaces see a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExportTo(Vec<Arc<str>>);
 
 /// How a namespace comes to see a resource, in the order that Istio prefers rules.
@@ -25,10 +25,34 @@ pub(crate) enum Visibility {
 }
 
 impl ExportTo {
-    /// Reads the field; none means all namespaces.
+    /// Only to its own namespace.
+    pub(super) fn private() -> Self {
+        Self(vec![".".into()])
+    }
+
+    /// Reads the field; none means what the mesh says, which is all namespaces unless it says
+    /// otherwise.
     pub(super) fn read(obj: &Obj<'_>) -> Self {
-        let values = obj.list("exportTo");
-        Self(values.iter().filter_map(Val::text).collect())
+        Self::read_from(obj, "exportTo")
+    }
+
+    /// Reads a field of that meaning. It is a set, so it is kept in order.
+    pub(super) fn read_from(obj: &Obj<'_>, field: &'static str) -> Self {
+        let values = obj.list(field);
+        let mut values: Vec<Arc<str>> = values.iter().filter_map(Val::text).collect();
+        values.sort_unstable();
+        values.dedup();
+        Self(values)
+    }
+
+    /// Whether the resource itself says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These, or the mesh's when there are none.
+    pub(crate) fn or<'a>(&'a self, mesh: &'a Self) -> &'a Self {
+        if self.0.is_empty() { mesh } else { self }
     }
 
     /// How a client in namespace `client` sees a resource of namespace `own`, if it does.
@@ -77,6 +101,30 @@ pub(super) fn presence_or_match(value: &Val<'_>) -> Option<Option<StringMatcher>
 /// Compiles a regex, reporting what is wrong with it at `value`.
 pub(super) fn regex(value: &Val<'_>, pattern: &str) -> Option<Regex> {
     Regex::try_new(pattern)
+        .map_err(|e| value.fail(e.to_string()))
+        .ok()
+}
+
+pub(super) const SCHEMAS: &[&Schema] = &[&PERCENT];
+
+static PERCENT: Schema = Schema::new("Percent", &[enforced("value")]);
+
+/// `Percent`; without a value it is 0.
+pub(super) fn percent(value: &Val<'_>) -> Option<FractionalPercent> {
+    let obj = value.object(&PERCENT)?;
+    let Some(value) = obj.get("value") else {
+        return Some(FractionalPercent::per_million(0));
+    };
+    let number = value.number()?;
+    FractionalPercent::try_from_f64(number)
+        .map_err(|e| value.fail(e.to_string()))
+        .ok()
+}
+
+/// A percentage without a fraction.
+pub(super) fn whole_percent(value: &Val<'_>) -> Option<Percent> {
+    let number = u32::try_from(value.integer(0, 100)?).ok()?;
+    Percent::try_new(number)
         .map_err(|e| value.fail(e.to_string()))
         .ok()
 }

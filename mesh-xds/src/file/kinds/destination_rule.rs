@@ -10,9 +10,9 @@ use super::{
 };
 use crate::file::{
     host,
-    problem::At,
+    problem::{At, NoteKind},
     reader::Val,
-    schema::{Schema, enforced, not_yet},
+    schema::{Schema, enforced},
 };
 
 /// A `DestinationRule`'s spec.
@@ -23,6 +23,8 @@ pub(crate) struct DestinationRule {
     pub(crate) policy: Option<Arc<TrafficPolicy>>,
     pub(crate) subsets: Vec<Arc<Subset>>,
     pub(crate) export_to: ExportTo,
+    /// The clients it is for, by their labels.
+    pub(crate) selector: Option<Metadata>,
 }
 
 /// A named part of a service's endpoints.
@@ -35,7 +37,7 @@ pub(crate) struct Subset {
     pub(crate) policy: Option<TrafficPolicy>,
 }
 
-pub(super) const SCHEMAS: &[&Schema] = &[&DESTINATION_RULE, &SUBSET];
+pub(super) const SCHEMAS: &[&Schema] = &[&DESTINATION_RULE, &SUBSET, &WORKLOAD_SELECTOR];
 
 static DESTINATION_RULE: Schema = Schema::new(
     "DestinationRule",
@@ -44,7 +46,7 @@ static DESTINATION_RULE: Schema = Schema::new(
         enforced("trafficPolicy"),
         enforced("subsets"),
         enforced("exportTo"),
-        not_yet("workloadSelector"),
+        enforced("workloadSelector"),
     ],
 );
 
@@ -56,6 +58,9 @@ static SUBSET: Schema = Schema::new(
         enforced("trafficPolicy"),
     ],
 );
+
+pub(super) static WORKLOAD_SELECTOR: Schema =
+    Schema::new("type.WorkloadSelector", &[enforced("matchLabels")]);
 
 pub(super) fn read(value: &Val<'_>) -> Option<DestinationRule> {
     let obj = value.object(&DESTINATION_RULE)?;
@@ -78,6 +83,20 @@ pub(super) fn read(value: &Val<'_>) -> Option<DestinationRule> {
         }
         subsets.push(Arc::new(subset));
     }
+    let selector = obj.object("workloadSelector", &WORKLOAD_SELECTOR);
+    let mut export_to = ExportTo::read(&obj);
+    if selector.is_some() {
+        if !export_to.is_empty()
+            && export_to != ExportTo::private()
+            && let Some(v) = obj.get("exportTo")
+        {
+            v.note(
+                NoteKind::Ignored,
+                "a rule with a workloadSelector stays in its namespace",
+            );
+        }
+        export_to = ExportTo::private();
+    }
     Some(DestinationRule {
         host,
         policy: obj
@@ -85,7 +104,8 @@ pub(super) fn read(value: &Val<'_>) -> Option<DestinationRule> {
             .and_then(|v| traffic_policy::read(&v))
             .map(Arc::new),
         subsets,
-        export_to: ExportTo::read(&obj),
+        export_to,
+        selector: selector.map(|s| s.string_map("matchLabels").into_iter().collect()),
     })
 }
 

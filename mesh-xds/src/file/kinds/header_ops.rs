@@ -27,12 +27,10 @@ static OPERATIONS: Schema = Schema::new(
     &[enforced("set"), enforced("add"), enforced("remove")],
 );
 
-/// The `headers` field of `parent`.
-pub(super) fn read(parent: &Obj<'_>) -> HeaderOps {
+/// Reads a `headers` field.
+pub(super) fn read(value: &Val<'_>) -> Option<HeaderOps> {
     let mut ops = HeaderOps::default();
-    let Some(obj) = parent.object("headers", &HEADERS) else {
-        return ops;
-    };
+    let obj = value.object(&HEADERS)?;
     if let Some(request) = obj.object("request", &OPERATIONS) {
         ops.mutation.request_remove = removals(&request);
         ops.mutation.request_add = additions(&request, Some(&mut ops.authority));
@@ -41,7 +39,7 @@ pub(super) fn read(parent: &Obj<'_>) -> HeaderOps {
         ops.mutation.response_remove = removals(&response);
         ops.mutation.response_add = additions(&response, None);
     }
-    ops
+    Some(ops)
 }
 
 fn removals(obj: &Obj<'_>) -> Vec<HeaderName> {

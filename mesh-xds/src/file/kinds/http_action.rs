@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode};
 use mesh_core::policy::{DirectResponse, Name, PathRewrite, Redirect, RedirectPath};
 
-use super::common::regex;
+use super::{base64, common::regex};
 use crate::file::{
     reader::{Obj, Val},
-    schema::{Schema, enforced, not_yet},
+    schema::{Schema, enforced},
 };
 
 /// The largest body of a direct response, by Istio's validation.
@@ -35,7 +35,7 @@ static DIRECT_RESPONSE: Schema = Schema::new(
     &[enforced("status"), enforced("body")],
 );
 
-static BODY: Schema = Schema::new("HTTPBody", &[enforced("string"), not_yet("bytes")]);
+static BODY: Schema = Schema::new("HTTPBody", &[enforced("string"), enforced("bytes")]);
 
 static REWRITE: Schema = Schema::new(
     "HTTPRewrite",
@@ -130,10 +130,8 @@ fn redirect_code(value: &Val<'_>) -> Option<StatusCode> {
 pub(super) fn direct_response(value: &Val<'_>) -> Option<DirectResponse> {
     let obj = value.object(&DIRECT_RESPONSE)?;
     let status = obj.required("status")?.integer(200, 599)?;
-    let body = obj
-        .object("body", &BODY)
-        .and_then(|body| body.text("string"))
-        .unwrap_or_else(|| Arc::from(""));
+    let body = obj.get("body").and_then(|v| body(&v));
+    let body = body.unwrap_or_else(|| Arc::from(""));
     if body.len() > MAX_BODY {
         obj.fail("body", "is larger than 1 MiB");
     }
@@ -143,11 +141,36 @@ pub(super) fn direct_response(value: &Val<'_>) -> Option<DirectResponse> {
     })
 }
 
-/// The new path, and the new host.
-pub(super) fn rewrite(parent: &Obj<'_>) -> (Option<PathRewrite>, Option<HeaderValue>) {
-    let Some(obj) = parent.object("rewrite", &REWRITE) else {
-        return (None, None);
-    };
+fn body(value: &Val<'_>) -> Option<Name> {
+    let obj = value.object(&BODY)?;
+    match obj.one_of(&["string", "bytes"]) {
+        Some("bytes") => {
+            let value = obj.get("bytes")?;
+            let Some(bytes) = base64::decode(&value.text()?) else {
+                value.fail("is not base64");
+                return None;
+            };
+            match String::from_utf8(bytes) {
+                Ok(text) => Some(text.into()),
+                Err(_) => {
+                    value.refuse("a body that is no UTF-8 text");
+                    None
+                }
+            }
+        }
+        _ => obj.text("string"),
+    }
+}
+
+/// `HTTPRewrite`.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) path: Option<PathRewrite>,
+    pub(crate) authority: Option<HeaderValue>,
+}
+
+pub(super) fn rewrite(value: &Val<'_>) -> Option<Rewrite> {
+    let obj = value.object(&REWRITE)?;
     if obj.is_empty() {
         obj.fail("", "must have a uri, a uriRegexRewrite or an authority");
     }
@@ -161,7 +184,7 @@ pub(super) fn rewrite(parent: &Obj<'_>) -> (Option<PathRewrite>, Option<HeaderVa
             .map_err(|_| v.fail("is no host"))
             .ok()
     });
-    (path, authority)
+    Some(Rewrite { path, authority })
 }
 
 fn regex_rewrite(obj: &Obj<'_>) -> Option<PathRewrite> {

@@ -1,14 +1,28 @@
 //! The Istio kinds, read into typed documents. One module per message or family of messages; each
 //! declares its fields as a [`Schema`] beside the code that reads them.
 
+mod base64;
+mod bystanders;
+mod client_tls;
 mod common;
+mod connection_pool;
+mod cors;
+mod delegate;
+mod destination;
 mod destination_rule;
 mod fault;
 mod header_ops;
 mod http_action;
 mod http_match;
+mod load_balancer;
+mod locality;
+mod mesh_config;
+mod mirror;
+mod outbound_traffic_policy;
+mod outlier_detection;
 mod retry;
 mod service_entry;
+mod sidecar;
 mod traffic_policy;
 mod unsupported;
 mod virtual_service;
@@ -19,17 +33,23 @@ use std::sync::Arc;
 use mesh_core::policy::Metadata;
 
 pub(crate) use self::{
-    common::ExportTo,
+    common::{ExportTo, Visibility},
+    connection_pool::ConnectionPoolSettings,
+    delegate::merge as merge_delegate,
+    destination::Destination,
     destination_rule::{DestinationRule, Subset},
     http_match::HttpMatch,
-    retry::default_policy as default_retry_policy,
+    locality::LocalitySetting,
+    mesh_config::MeshConfig,
+    outbound_traffic_policy::OutboundMode,
     service_entry::{Protocol, Resolution, ServiceEntry, ServicePort},
-    traffic_policy::{Blocks, ConnectionPoolSettings, TrafficPolicy},
-    virtual_service::{Action, Destination, HttpRoute, VirtualService},
+    sidecar::Sidecar,
+    traffic_policy::{Blocks, TrafficPolicy},
+    virtual_service::{Action, Delegate, HttpRoute, VirtualService, WeightedDestination},
     workload_entry::{WorkloadAddress, WorkloadEntry},
 };
 use super::{
-    node::Node,
+    node::{self, Node},
     problem::{At, NoteKind},
     reader::{Obj, Reader, Val, unknown},
     schema::{Schema, enforced, irrelevant, nearest},
@@ -61,6 +81,8 @@ pub(crate) enum Resource {
     DestinationRule(DestinationRule),
     ServiceEntry(ServiceEntry),
     WorkloadEntry(WorkloadEntry),
+    Sidecar(Sidecar),
+    MeshConfig(Box<MeshConfig>),
 }
 
 static DOCUMENT: Schema = Schema::new(
@@ -111,25 +133,45 @@ pub(crate) fn schemas() -> Vec<&'static Schema> {
         &[&DOCUMENT, &LIST, &METADATA][..],
         virtual_service::SCHEMAS,
         http_match::SCHEMAS,
+        destination::SCHEMAS,
         http_action::SCHEMAS,
         header_ops::SCHEMAS,
         fault::SCHEMAS,
         retry::SCHEMAS,
+        mirror::SCHEMAS,
+        cors::SCHEMAS,
+        common::SCHEMAS,
         destination_rule::SCHEMAS,
         traffic_policy::SCHEMAS,
+        load_balancer::SCHEMAS,
+        locality::SCHEMAS,
+        connection_pool::SCHEMAS,
+        outlier_detection::SCHEMAS,
+        client_tls::SCHEMAS,
         service_entry::SCHEMAS,
         workload_entry::SCHEMAS,
+        sidecar::SCHEMAS,
+        outbound_traffic_policy::SCHEMAS,
+        mesh_config::SCHEMAS,
+        bystanders::SCHEMAS,
     ]
     .concat()
 }
 
-const KINDS: [&str; 4] = [
+/// Those of [`GROUP`], and last that of [`MESH_GROUP`].
+const KINDS: [&str; 8] = [
     "VirtualService",
     "DestinationRule",
     "ServiceEntry",
     "WorkloadEntry",
+    "Sidecar",
+    "WorkloadGroup",
+    "ProxyConfig",
+    "MeshConfig",
 ];
 const GROUP: &str = "networking.istio.io";
+const MESH_GROUP: &str = "mesh.istio.io";
+const MESH_VERSIONS: [&str; 1] = ["v1alpha1"];
 const VERSIONS: [&str; 3] = ["v1alpha3", "v1beta1", "v1"];
 
 /// Reads one YAML document; `namespace` is for resources that name none.
@@ -157,12 +199,20 @@ fn read_value(value: &Val<'_>, namespace: &str, out: &mut Vec<Arc<Document>>) {
         }
         return;
     }
+    if group.is_empty() && *kind == *"ConfigMap" && config_map(value, namespace, out) {
+        return;
+    }
     let known = KINDS.iter().copied().find(|k| **k == *kind);
-    match (group, known) {
-        (GROUP, Some(_)) if !VERSIONS.contains(&version) => {
-            value.fail(unknown("version", &api_version, nearest(version, VERSIONS)));
+    let (expected, versions) = match known {
+        Some("MeshConfig") => (MESH_GROUP, &MESH_VERSIONS[..]),
+        _ => (GROUP, &VERSIONS[..]),
+    };
+    match known {
+        Some(_) if group == expected && !versions.contains(&version) => {
+            let near = nearest(version, versions.iter().copied());
+            value.fail(unknown("version", &api_version, near));
         }
-        (GROUP, Some(known)) => {
+        Some(known) if group == expected => {
             let Some(document) = value.object(&DOCUMENT) else {
                 return;
             };
@@ -171,7 +221,7 @@ fn read_value(value: &Val<'_>, namespace: &str, out: &mut Vec<Arc<Document>>) {
             let spec = document.required("spec");
             let meta = meta(&document, known, namespace);
             if let (Some(meta), Some(spec)) = (meta, spec)
-                && let Some(resource) = resource(known, &spec)
+                && let Some(resource) = resource(&meta, &spec)
             {
                 out.push(Arc::new(Document { meta, resource }));
             }
@@ -197,11 +247,52 @@ fn meta(document: &Obj<'_>, kind: &'static str, namespace: &str) -> Option<Meta>
     })
 }
 
-fn resource(kind: &str, spec: &Val<'_>) -> Option<Resource> {
-    Some(match kind {
-        "VirtualService" => Resource::VirtualService(virtual_service::read(spec)?),
+/// `None`: it was wrong, or its kind has no effect here.
+fn resource(meta: &Meta, spec: &Val<'_>) -> Option<Resource> {
+    Some(match meta.kind {
+        "VirtualService" => Resource::VirtualService(virtual_service::read(spec, &meta.namespace)?),
         "DestinationRule" => Resource::DestinationRule(destination_rule::read(spec)?),
         "ServiceEntry" => Resource::ServiceEntry(service_entry::read(spec)?),
-        _ => Resource::WorkloadEntry(workload_entry::read(spec)?),
+        "WorkloadEntry" => Resource::WorkloadEntry(workload_entry::read(spec)?),
+        "Sidecar" => Resource::Sidecar(sidecar::read(spec)?),
+        "MeshConfig" => Resource::MeshConfig(Box::new(mesh_config::read(spec)?)),
+        "WorkloadGroup" => {
+            bystanders::workload_group(spec);
+            return None;
+        }
+        _ => {
+            bystanders::proxy_config(spec);
+            return None;
+        }
     })
+}
+
+/// The ConfigMap in which Istio keeps its `MeshConfig`, under the key `mesh` as YAML in a string.
+/// `false`: it is another one.
+fn config_map(value: &Val<'_>, namespace: &str, out: &mut Vec<Arc<Document>>) -> bool {
+    let Some((line, text)) = value.peek_path(&["data", "mesh"]) else {
+        return false;
+    };
+    let (mut roots, errors) = node::parse(&text);
+    for error in errors {
+        value.problem_at(line + error.line, error.message);
+    }
+    for root in &mut roots {
+        // The text begins on the line after `mesh: |`.
+        root.move_down(line);
+        let inner = value.within(root, "data.mesh");
+        if let Some(config) = mesh_config::read(&inner) {
+            let meta = Meta {
+                at: value.at(),
+                kind: "MeshConfig",
+                name: "istio".into(),
+                namespace: namespace.into(),
+                labels: Metadata::default(),
+                created: "".into(),
+            };
+            let resource = Resource::MeshConfig(Box::new(config));
+            out.push(Arc::new(Document { meta, resource }));
+        }
+    }
+    true
 }

@@ -6,7 +6,7 @@ use mesh_core::policy::{RetryBackOff, RetryOn, RetryPolicy};
 use crate::file::{
     problem::NoteKind,
     reader::{Obj, Val, unknown},
-    schema::{Schema, enforced, nearest, not_yet},
+    schema::{Schema, enforced, nearest},
 };
 
 pub(super) const SCHEMAS: &[&Schema] = &[&HTTP_RETRY];
@@ -19,7 +19,7 @@ static HTTP_RETRY: Schema = Schema::new(
         enforced("retryOn"),
         enforced("retryIgnorePreviousHosts"),
         enforced("backoff"),
-        not_yet("retryRemoteLocalities"),
+        enforced("retryRemoteLocalities"),
     ],
 );
 
@@ -58,6 +58,11 @@ pub(super) fn read(value: &Val<'_>) -> Option<Option<RetryPolicy>> {
             Err(e) => obj.fail("backoff", e.to_string()),
         }
     }
+    if let Some(value) = obj.get("retryRemoteLocalities")
+        && value.boolean()?
+    {
+        value.refuse("retrying in localities of other priorities");
+    }
     if attempts == 0 {
         check_disabled(&obj);
         return Some(None);
@@ -71,6 +76,7 @@ fn check_disabled(obj: &Obj<'_>) {
         "perTryTimeout",
         "retryOn",
         "retryIgnorePreviousHosts",
+        "retryRemoteLocalities",
         "backoff",
     ] {
         if obj.get(field).is_some() {

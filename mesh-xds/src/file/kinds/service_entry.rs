@@ -12,7 +12,7 @@ use crate::file::{
     host,
     problem::NoteKind,
     reader::{Obj, Val, unknown},
-    schema::{Schema, enforced, nearest, not_yet},
+    schema::{Schema, enforced, ignored, nearest, not_yet},
 };
 
 /// A `ServiceEntry`'s spec.
@@ -46,9 +46,11 @@ pub(crate) enum Protocol {
     Opaque(&'static str),
 }
 
-/// `ServiceEntry.Resolution`, without those that are refused.
+/// `ServiceEntry.Resolution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resolution {
+    /// NONE and DYNAMIC_DNS: the host that the request names, which is looked up by that name.
+    Host,
     Static,
     Dns,
     DnsRoundRobin,
@@ -62,7 +64,7 @@ static SERVICE_ENTRY: Schema = Schema::new(
         enforced("hosts"),
         enforced("addresses"),
         enforced("ports"),
-        enforced("location"),
+        ignored("location", "only mutual TLS would tell them apart"),
         enforced("resolution"),
         enforced("endpoints"),
         enforced("workloadSelector"),
@@ -81,7 +83,7 @@ static SERVICE_PORT: Schema = Schema::new(
     ],
 );
 
-static SELECTOR: Schema = Schema::new("WorkloadSelector", &[enforced("labels")]);
+pub(super) static SELECTOR: Schema = Schema::new("WorkloadSelector", &[enforced("labels")]);
 
 pub(super) fn read(value: &Val<'_>) -> Option<ServiceEntry> {
     let obj = value.object(&SERVICE_ENTRY)?;
@@ -97,8 +99,13 @@ pub(super) fn read(value: &Val<'_>) -> Option<ServiceEntry> {
     if obj.list("hosts").is_empty() {
         obj.fail("hosts", "is required");
     }
-    if let Some(location) = obj.get("location") {
-        // Only mutual TLS would tell them apart.
+    for name in obj
+        .unenforced("subjectAltNames")
+        .map_or(Vec::new(), |v| v.list())
+    {
+        let _ = name.text();
+    }
+    if let Some(location) = obj.unenforced("location") {
         let _ = location.choice(&[("MESH_EXTERNAL", 0, ()), ("MESH_INTERNAL", 1, ())]);
     }
     let resolution = resolution(&obj)?;
@@ -108,12 +115,29 @@ pub(super) fn read(value: &Val<'_>) -> Option<ServiceEntry> {
         .filter_map(|v| endpoint(v, resolution))
         .collect();
     obj.one_of(&["endpoints", "workloadSelector"]);
-    let looked_up = resolution != Resolution::Static && endpoints.is_empty();
-    if looked_up && hosts.iter().any(|h| host::is_wildcard(h)) {
-        obj.fail(
-            "endpoints",
-            "is required: a wildcard host has no address to look up",
-        );
+    let wildcard = hosts.iter().any(|h| host::is_wildcard(h));
+    match resolution {
+        Resolution::Host => {
+            for field in ["endpoints", "workloadSelector"] {
+                if obj.get(field).is_some() {
+                    obj.fail(field, "needs resolution STATIC or DNS");
+                }
+            }
+            if wildcard {
+                obj.fail(
+                    "resolution",
+                    "without STATIC or DNS endpoints a wildcard host is not supported yet: each \
+                     name would be looked up as requests come",
+                );
+            }
+        }
+        Resolution::Dns | Resolution::DnsRoundRobin if endpoints.is_empty() && wildcard => {
+            obj.fail(
+                "endpoints",
+                "is required: a wildcard host has no address to look up",
+            );
+        }
+        _ => {}
     }
     if resolution == Resolution::DnsRoundRobin && endpoints.len() > 1 {
         obj.fail("endpoints", "DNS_ROUND_ROBIN takes one endpoint at most");
@@ -133,23 +157,15 @@ pub(super) fn read(value: &Val<'_>) -> Option<ServiceEntry> {
 
 fn resolution(obj: &Obj<'_>) -> Option<Resolution> {
     let Some(value) = obj.get("resolution") else {
-        obj.fail(
-            "resolution",
-            "NONE, the default, is not supported yet; use STATIC, DNS or DNS_ROUND_ROBIN",
-        );
-        return None;
+        return Some(Resolution::Host);
     };
-    let resolution = value.choice(&[
-        ("NONE", 0, None),
-        ("STATIC", 1, Some(Resolution::Static)),
-        ("DNS", 2, Some(Resolution::Dns)),
-        ("DNS_ROUND_ROBIN", 3, Some(Resolution::DnsRoundRobin)),
-        ("DYNAMIC_DNS", 4, None),
-    ])?;
-    if resolution.is_none() {
-        value.fail("this resolution is not supported yet; use STATIC, DNS or DNS_ROUND_ROBIN");
-    }
-    resolution
+    value.choice(&[
+        ("NONE", 0, Resolution::Host),
+        ("STATIC", 1, Resolution::Static),
+        ("DNS", 2, Resolution::Dns),
+        ("DNS_ROUND_ROBIN", 3, Resolution::DnsRoundRobin),
+        ("DYNAMIC_DNS", 4, Resolution::Host),
+    ])
 }
 
 fn endpoint(value: &Val<'_>, resolution: Resolution) -> Option<Arc<WorkloadEntry>> {

@@ -3,21 +3,13 @@
 use crate::file::{reader::unknown, schema::nearest};
 
 /// Kinds of Istio's own groups that say nothing to a client inside a process.
-const WITHOUT_EFFECT: [(&str, &str); 3] = [
-    (
-        "Gateway",
-        "configures gateways, not clients inside a process",
-    ),
-    (
-        "WorkloadGroup",
-        "is a template for WorkloadEntry and selects nothing itself",
-    ),
-    ("ProxyConfig", "configures sidecar processes"),
-];
+const WITHOUT_EFFECT: [(&str, &str); 1] = [(
+    "Gateway",
+    "configures gateways, not clients inside a process",
+)];
 
 /// Kinds that change what traffic may do: passing over them would be worse than refusing.
-const NOT_YET: [&str; 8] = [
-    "Sidecar",
+const NOT_YET: [&str; 7] = [
     "EnvoyFilter",
     "PeerAuthentication",
     "RequestAuthentication",
@@ -55,7 +47,7 @@ const RETIRED: [(&str, &str); 20] = [
 ];
 
 /// `Ok`: passed over, for this reason. `Err`: refused.
-pub(super) fn verdict(group: &str, kind: &str, supported: [&str; 4]) -> Result<String, String> {
+pub(super) fn verdict(group: &str, kind: &str, supported: [&str; 8]) -> Result<String, String> {
     let retired = RETIRED.iter().find(|(k, _)| *k == kind);
     match group {
         "config.istio.io" | "rbac.istio.io" | "authentication.istio.io" => Err(match retired {

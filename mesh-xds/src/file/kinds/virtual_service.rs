@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderValue;
-use mesh_core::policy::{DirectResponse, Fault, PathRewrite, RetryPolicy};
+use mesh_core::policy::{Cors, DirectResponse, Fault, RetryPolicy};
 
 use super::{
     common::ExportTo,
+    cors,
+    destination::{Destination, check_host, destination},
     fault,
     header_ops::{self, HeaderOps},
-    http_action::{self, HttpRedirect},
+    http_action::{self, HttpRedirect, Rewrite},
     http_match::{self, HttpMatch},
+    mirror::{self, Mirror},
     retry,
 };
 use crate::file::{
-    host,
     problem::{At, NoteKind},
     reader::{Obj, Val},
     schema::{Schema, enforced, not_yet},
@@ -23,14 +24,14 @@ use crate::file::{
 /// A `VirtualService`'s spec.
 #[derive(Debug)]
 pub(crate) struct VirtualService {
-    /// As written, each with its line.
+    /// As written, each with its line. None: it is a delegate.
     pub(crate) hosts: Vec<(Arc<str>, At)>,
     pub(crate) gateways: Vec<Arc<str>>,
     pub(crate) export_to: ExportTo,
-    pub(crate) http: Vec<HttpRoute>,
+    pub(crate) http: Vec<Arc<HttpRoute>>,
 }
 
-/// `HTTPRoute`.
+/// `HTTPRoute`. What is `None` was left out, which a delegate's root may make up for.
 #[derive(Debug)]
 pub(crate) struct HttpRoute {
     pub(crate) at: At,
@@ -38,41 +39,48 @@ pub(crate) struct HttpRoute {
     /// Any of them; none matches everything.
     pub(crate) matches: Vec<HttpMatch>,
     pub(crate) action: Action,
+    /// 0 is off, which is the default too.
     pub(crate) timeout: Option<Duration>,
-    /// `None`: retries are off.
-    pub(crate) retry: Option<Arc<RetryPolicy>>,
-    pub(crate) path_rewrite: Option<PathRewrite>,
-    pub(crate) authority: Option<HeaderValue>,
-    pub(crate) headers: HeaderOps,
+    /// `Some(None)`: retries are off.
+    pub(crate) retry: Option<Option<Arc<RetryPolicy>>>,
+    pub(crate) rewrite: Option<Rewrite>,
+    pub(crate) headers: Option<HeaderOps>,
     pub(crate) fault: Option<Fault>,
+    pub(crate) cors: Option<Arc<Cors>>,
+    pub(crate) mirror: Mirror,
 }
 
 /// What an [`HttpRoute`] does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Action {
-    Forward(Vec<Destination>),
+    Forward(Arc<[WeightedDestination]>),
     Redirect(HttpRedirect),
     DirectResponse(DirectResponse),
+    Delegate(Delegate),
 }
 
 /// `HTTPRouteDestination`.
 #[derive(Clone, Debug)]
-pub(crate) struct Destination {
+pub(crate) struct WeightedDestination {
     pub(crate) at: At,
-    /// As written.
-    pub(crate) host: Arc<str>,
-    pub(crate) subset: Option<(Arc<str>, At)>,
-    pub(crate) port: Option<u16>,
+    pub(crate) to: Destination,
     pub(crate) weight: u32,
     pub(crate) headers: HeaderOps,
+}
+
+/// `Delegate`: names the rule whose routes stand here.
+#[derive(Clone, Debug)]
+pub(crate) struct Delegate {
+    pub(crate) at: At,
+    pub(crate) name: Arc<str>,
+    pub(crate) namespace: Arc<str>,
 }
 
 pub(super) const SCHEMAS: &[&Schema] = &[
     &VIRTUAL_SERVICE,
     &HTTP_ROUTE,
     &HTTP_ROUTE_DESTINATION,
-    &DESTINATION,
-    &PORT_SELECTOR,
+    &DELEGATE,
 ];
 
 static VIRTUAL_SERVICE: Schema = Schema::new(
@@ -95,17 +103,17 @@ static HTTP_ROUTE: Schema = Schema::new(
         enforced("route"),
         enforced("redirect"),
         enforced("directResponse"),
+        enforced("delegate"),
         enforced("rewrite"),
         enforced("timeout"),
         enforced("retries"),
         enforced("fault"),
+        enforced("mirror"),
+        enforced("mirrors"),
+        enforced("mirrorPercent"),
+        enforced("mirrorPercentage"),
+        enforced("corsPolicy"),
         enforced("headers"),
-        not_yet("delegate"),
-        not_yet("mirror"),
-        not_yet("mirrors"),
-        not_yet("mirrorPercent"),
-        not_yet("mirrorPercentage"),
-        not_yet("corsPolicy"),
     ],
 );
 
@@ -118,14 +126,10 @@ static HTTP_ROUTE_DESTINATION: Schema = Schema::new(
     ],
 );
 
-static DESTINATION: Schema = Schema::new(
-    "Destination",
-    &[enforced("host"), enforced("subset"), enforced("port")],
-);
+static DELEGATE: Schema = Schema::new("Delegate", &[enforced("name"), enforced("namespace")]);
 
-pub(super) static PORT_SELECTOR: Schema = Schema::new("PortSelector", &[enforced("number")]);
-
-pub(super) fn read(value: &Val<'_>) -> Option<VirtualService> {
+/// Reads the spec of a rule in `namespace`.
+pub(super) fn read(value: &Val<'_>, namespace: &str) -> Option<VirtualService> {
     let obj = value.object(&VIRTUAL_SERVICE)?;
     let gateways: Vec<_> = obj.list("gateways").iter().filter_map(Val::text).collect();
     let hosts: Vec<_> = obj
@@ -133,79 +137,83 @@ pub(super) fn read(value: &Val<'_>) -> Option<VirtualService> {
         .iter()
         .filter_map(|v| Some((check_host(v)?, v.at())))
         .collect();
-    if hosts.is_empty() {
-        obj.fail("hosts", "is required (delegates are not supported yet)");
+    let is_delegate = obj.list("hosts").is_empty();
+    if is_delegate && !gateways.is_empty() {
+        obj.fail(
+            "gateways",
+            "a rule without hosts is a delegate, which has none",
+        );
     }
+    let http: Vec<_> = obj
+        .list("http")
+        .iter()
+        .filter_map(|v| http_route(v, namespace, is_delegate))
+        .map(Arc::new)
+        .collect();
     Some(VirtualService {
         hosts,
         gateways,
         export_to: ExportTo::read(&obj),
-        http: obj.list("http").iter().filter_map(http_route).collect(),
+        http,
     })
 }
 
-fn check_host(value: &Val<'_>) -> Option<Arc<str>> {
-    let text = value.text()?;
-    match host::check(&text) {
-        Ok(()) => Some(text),
-        Err(e) => {
-            value.fail(e);
-            None
-        }
-    }
-}
-
-fn http_route(value: &Val<'_>) -> Option<HttpRoute> {
+fn http_route(value: &Val<'_>, namespace: &str, in_delegate: bool) -> Option<HttpRoute> {
     let obj = value.object(&HTTP_ROUTE)?;
-    let (path_rewrite, authority) = http_action::rewrite(&obj);
-    let headers = header_ops::read(&obj);
-    if authority.is_some() && headers.authority.is_some() {
+    let rewrite = obj.get("rewrite").and_then(|v| http_action::rewrite(&v));
+    let headers = obj.get("headers").and_then(|v| header_ops::read(&v));
+    if let (Some(rewrite), Some(headers)) = (&rewrite, &headers)
+        && rewrite.authority.is_some()
+        && headers.authority.is_some()
+    {
         obj.fail(
             "headers",
             "sets the host, which `rewrite.authority` sets too",
         );
     }
-    let retry = match obj.get("retries") {
-        Some(retries) => retry::read(&retries)?,
-        None => Some(retry::default_policy()),
-    };
+    let retry = obj.get("retries").and_then(|v| retry::read(&v));
+    let matches = obj.list("match");
     Some(HttpRoute {
         at: obj.at(),
         name: obj.text("name").unwrap_or_else(|| Arc::from("")),
-        matches: obj
-            .list("match")
-            .iter()
-            .filter_map(http_match::read)
-            .collect(),
+        matches: matches.iter().filter_map(http_match::read).collect(),
         timeout: timeout(&obj),
-        retry: retry.map(Arc::new),
-        path_rewrite,
-        authority,
+        retry: retry.map(|policy| policy.map(Arc::new)),
+        rewrite,
         headers,
         fault: obj.get("fault").and_then(|v| fault::read(&v)),
-        action: action(&obj)?,
+        cors: obj
+            .get("corsPolicy")
+            .and_then(|v| cors::read(&v))
+            .map(Arc::new),
+        mirror: mirror::read(&obj, namespace),
+        action: action(&obj, namespace, in_delegate)?,
     })
 }
 
 /// Off by default. Istio's validation refuses `0s`, which can only mean the default.
 fn timeout(obj: &Obj<'_>) -> Option<Duration> {
     let value = obj.get("timeout")?;
-    if value.duration()?.is_zero() {
+    let duration = value.duration()?;
+    if duration.is_zero() {
         value.note(
             NoteKind::Warning,
             "0s is the default, no timeout; Istio refuses it",
         );
-        return None;
+        return Some(duration);
     }
     value.positive_duration()
 }
 
-fn action(obj: &Obj<'_>) -> Option<Action> {
-    let Some(kind) = obj.one_of(&["route", "redirect", "directResponse"]) else {
-        obj.fail("", "must have a route, a redirect or a directResponse");
+fn action(obj: &Obj<'_>, namespace: &str, in_delegate: bool) -> Option<Action> {
+    let Some(kind) = obj.one_of(&["route", "redirect", "directResponse", "delegate"]) else {
+        obj.fail(
+            "",
+            "must have a route, a redirect, a directResponse or a delegate",
+        );
         return None;
     };
-    if kind != "route" {
+    if matches!(kind, "redirect" | "directResponse") {
         for field in ["rewrite", "fault"] {
             if obj.get(field).is_some() {
                 obj.fail(field, format!("has no meaning beside `{kind}`"));
@@ -213,26 +221,45 @@ fn action(obj: &Obj<'_>) -> Option<Action> {
         }
     }
     match kind {
-        "route" => destinations(&obj.get("route")?).map(Action::Forward),
+        "route" => destinations(&obj.get("route")?, namespace).map(Action::Forward),
         "redirect" => http_action::redirect(&obj.get("redirect")?).map(Action::Redirect),
+        "delegate" => {
+            if in_delegate {
+                obj.fail("delegate", "a delegate cannot delegate any further");
+            }
+            delegate(&obj.get("delegate")?, namespace).map(Action::Delegate)
+        }
         _ => http_action::direct_response(&obj.get("directResponse")?).map(Action::DirectResponse),
     }
 }
 
-fn destinations(value: &Val<'_>) -> Option<Vec<Destination>> {
+fn delegate(value: &Val<'_>, namespace: &str) -> Option<Delegate> {
+    let obj = value.object(&DELEGATE)?;
+    let own = obj.text("namespace").filter(|ns| !ns.is_empty());
+    Some(Delegate {
+        at: value.at(),
+        name: obj.required("name")?.text()?,
+        namespace: own.unwrap_or_else(|| namespace.into()),
+    })
+}
+
+fn destinations(value: &Val<'_>, namespace: &str) -> Option<Arc<[WeightedDestination]>> {
     let items = value.list();
-    let destinations: Vec<_> = items.iter().filter_map(destination).collect();
+    let destinations: Vec<_> = items
+        .iter()
+        .filter_map(|v| weighted(v, namespace, items.len() > 1))
+        .collect();
     if items.is_empty() {
         value.fail("must have a destination");
     }
     // One destination ignores its weight. Of several, those of weight 0 get nothing, and something
-    // must be left.
-    if items.len() > 1 && destinations.len() == items.len() {
-        match destinations
-            .iter()
-            .map(|d| u64::from(d.weight))
-            .sum::<u64>()
-        {
+    // must be left. A weight that could not be read is a problem by itself.
+    let weights: Option<Vec<u32>> = destinations.iter().map(|(_, weight)| *weight).collect();
+    if let Some(weights) = weights
+        && items.len() > 1
+        && destinations.len() == items.len()
+    {
+        match weights.iter().map(|w| u64::from(*w)).sum::<u64>() {
             0 => value.fail("all weights are 0"),
             sum if sum > u64::from(u32::MAX) => {
                 value.fail(format!(
@@ -243,25 +270,39 @@ fn destinations(value: &Val<'_>) -> Option<Vec<Destination>> {
             _ => {}
         }
     }
+    let destinations: Arc<[_]> = destinations.into_iter().map(|(to, _)| to).collect();
     (!destinations.is_empty()).then_some(destinations)
 }
 
-fn destination(value: &Val<'_>) -> Option<Destination> {
+/// A destination, and its weight unless that cannot be read or has a misspelt name.
+fn weighted(
+    value: &Val<'_>,
+    namespace: &str,
+    several: bool,
+) -> Option<(WeightedDestination, Option<u32>)> {
     let obj = value.object(&HTTP_ROUTE_DESTINATION)?;
-    let to = obj.required("destination")?.object(&DESTINATION)?;
-    let weight = obj
-        .get("weight")
-        .and_then(|v| v.integer(0, i64::from(i32::MAX)));
-    Some(Destination {
+    let weight = match obj.get("weight") {
+        Some(v) => v
+            .integer(0, i64::from(i32::MAX))
+            .and_then(|w| u32::try_from(w).ok()),
+        None => (!obj.has_unknown_field()).then_some(0),
+    };
+    if !several
+        && let Some(v) = obj.get("weight")
+        && weight == Some(0)
+    {
+        v.note(
+            NoteKind::Ignored,
+            "a single destination gets everything, whatever its weight",
+        );
+    }
+    let headers = obj.get("headers").and_then(|v| header_ops::read(&v));
+    let to = destination(&obj.required("destination")?, namespace)?;
+    let destination = WeightedDestination {
         at: obj.at(),
-        host: check_host(&to.required("host")?)?,
-        subset: to
-            .get("subset")
-            .and_then(|v| Some((v.text().filter(|s| !s.is_empty())?, v.at()))),
-        port: to
-            .object("port", &PORT_SELECTOR)
-            .and_then(|p| p.required("number")?.port()),
-        weight: weight.and_then(|w| u32::try_from(w).ok()).unwrap_or(0),
-        headers: header_ops::read(&obj),
-    })
+        to,
+        weight: weight.unwrap_or(0),
+        headers: headers.unwrap_or_default(),
+    };
+    Some((destination, weight))
 }

@@ -73,6 +73,19 @@ pub(super) fn read(value: &Val<'_>) -> Option<WorkloadEntry> {
     })
 }
 
+/// Validates the template of a `WorkloadGroup`, which has no address.
+pub(super) fn check_template(value: &Val<'_>) {
+    let Some(obj) = value.object(&WORKLOAD_ENTRY) else {
+        return;
+    };
+    for (_, port) in obj.map("ports") {
+        let _ = port.port();
+    }
+    obj.string_map("labels");
+    let _ = obj.text("locality");
+    let _ = obj.uint32("weight");
+}
+
 fn address(value: &Val<'_>) -> Option<WorkloadAddress> {
     let text = value.text()?;
     if let Ok(ip) = text.parse() {

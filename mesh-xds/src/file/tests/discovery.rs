@@ -142,10 +142,9 @@ fn dns_services_look_up_their_endpoints_or_themselves() {
 #[test]
 fn entries_that_cannot_work_are_refused() {
     for (spec, part) in [
-        ("resolution: NONE", "this resolution is not supported yet"),
         (
-            "location: MESH_INTERNAL",
-            "NONE, the default, is not supported yet",
+            "resolution: NONE\nendpoints: [{address: 10.0.0.1}]",
+            "needs resolution STATIC or DNS",
         ),
         (
             "resolution: STATIC\nendpoints: [{address: b.com}]",
@@ -175,8 +174,11 @@ fn entries_that_cannot_work_are_refused() {
         let said = problems(&text);
         assert!(said[0].contains(part), "{part}: {said:?}");
     }
-    let wildcard = "hosts: [\"*.com\"]\nports: [{number: 80}]\nresolution: DNS";
-    assert!(problems(&entry("a", wildcard))[0].contains("has no address to look up"));
+    let wildcard = "hosts: [\"*.com\"]\nports: [{number: 80}]\nresolution: ";
+    let dns = entry("a", &format!("{wildcard}DNS"));
+    assert!(problems(&dns)[0].contains("has no address to look up"));
+    let none = entry("a", &format!("{wildcard}NONE"));
+    assert!(problems(&none)[0].contains("a wildcard host is not supported yet"));
     let ports = "hosts: [a.com]\nports: [{number: 80}, {number: 80}]\nresolution: STATIC";
     assert!(problems(&entry("a", ports))[0].contains("port 80 is defined already"));
 }

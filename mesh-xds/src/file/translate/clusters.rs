@@ -1,6 +1,6 @@
 //! A cluster for each service port, and one for each subset of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use mesh_core::{
     Config,
@@ -11,10 +11,11 @@ use mesh_core::{
 };
 
 use super::{
-    Client,
     destination_rules::{DestinationRules, Merged},
-    endpoints::EndpointGroup,
+    endpoints::{EndpointGroup, Part},
+    locality::Failover,
     routes::Implied,
+    scope::Scope,
     services::{Port, Service, Services},
 };
 use crate::{
@@ -24,9 +25,6 @@ use crate::{
     },
     registry,
 };
-
-/// Istio's `meshConfig.connectTimeout`.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Istio's `maxConcurrentStreams`.
 const MAX_CONCURRENT_STREAMS: u32 = i32::MAX.cast_unsigned();
@@ -38,7 +36,7 @@ pub(super) fn cluster_name(port: u16, subset: &str, host: &str) -> Name {
 
 /// Builds the clusters of all services, and of those that only routes name.
 pub(super) fn build(
-    client: &Client,
+    scope: &Scope<'_>,
     services: &Services,
     implied: &Implied,
     rules: &DestinationRules<'_>,
@@ -55,6 +53,7 @@ pub(super) fn build(
         for port in &service.ports {
             if let Protocol::Http(protocol) = port.protocol {
                 let group = Group {
+                    scope,
                     host: &service.host,
                     number: port.number,
                     protocol,
@@ -66,8 +65,9 @@ pub(super) fn build(
         }
     }
     for ((host, number), at) in implied {
-        let namespace = host::kubernetes(host, &client.domain).map(|(_, ns)| ns);
+        let namespace = host::kubernetes(host, &scope.domain).map(|(_, ns)| ns);
         let group = Group {
+            scope,
             host,
             number: *number,
             protocol: HttpProtocol::Downstream,
@@ -81,6 +81,7 @@ pub(super) fn build(
 
 /// The clusters of one service port.
 struct Group<'a> {
+    scope: &'a Scope<'a>,
     host: &'a Name,
     number: u16,
     protocol: HttpProtocol,
@@ -99,8 +100,13 @@ impl<'a> Group<'a> {
         let name = subset.map_or("", |s| &*s.name);
         let mut cluster = Cluster::new(cluster_name(self.number, name, self.host));
         cluster.discovery = discovery;
-        cluster.connect_timeout = CONNECT_TIMEOUT;
+        let mesh = &self.scope.mesh;
+        cluster.connect_timeout = mesh.connect_timeout;
         cluster.protocol = self.protocol;
+        cluster.connection_pool.tcp_keepalive = mesh.tcp_keepalive;
+        if mesh.h2_upgrade && self.protocol == HttpProtocol::Http1 {
+            cluster.protocol = HttpProtocol::Http2;
+        }
         cluster.connection_pool.max_concurrent_streams = MAX_CONCURRENT_STREAMS;
         cluster.circuit_breakers = CircuitBreakers {
             default: Thresholds::UNLIMITED,
@@ -111,10 +117,32 @@ impl<'a> Group<'a> {
             (None, Some(rule)) => rule.at().origin(),
             (None, None) => self.origin.clone(),
         };
-        if let Some(rule) = self.rule {
-            apply(rule.policy(self.number, subset), &mut cluster);
-        }
+        apply(self.blocks(subset), self.protocol, &mut cluster);
         cluster
+    }
+
+    /// What the rule says of the part, and the mesh where the rule says nothing.
+    fn blocks(&self, subset: Option<&Subset>) -> Blocks {
+        let mut blocks = self
+            .rule
+            .map_or_else(Blocks::default, |rule| rule.policy(self.number, subset));
+        let mesh = &self.scope.mesh;
+        blocks.connection_pool = blocks.connection_pool.or(mesh.connection_pool.clone());
+        blocks.outlier_detection = blocks.outlier_detection.or(mesh.outlier_detection.clone());
+        blocks
+    }
+
+    fn failover(&self, subset: Option<&Subset>) -> Option<Failover> {
+        let blocks = self.blocks(subset);
+        let rule = blocks.load_balancer.and_then(|lb| lb.locality);
+        let has_outlier_detection = blocks.outlier_detection.is_some();
+        let mesh = self.scope.mesh.locality.as_ref();
+        Failover::of(
+            self.scope.client(),
+            rule.as_ref(),
+            mesh,
+            has_outlier_detection,
+        )
     }
 }
 
@@ -140,9 +168,11 @@ impl Builder<'_> {
             let mut targets = targets.clone();
             targets.retain(|t| t.metadata.contains_all(&labels));
             let discovery = match (service.resolution, targets.first()) {
-                (Resolution::DnsRoundRobin, Some(target)) => Discovery::LogicalDns {
-                    target: target.clone(),
-                },
+                (Resolution::DnsRoundRobin | Resolution::Host, Some(target)) => {
+                    Discovery::LogicalDns {
+                        target: target.clone(),
+                    }
+                }
                 _ => Discovery::StrictDns { targets },
             };
             let cluster = group.cluster(subset, discovery);
@@ -180,7 +210,11 @@ impl Builder<'_> {
         let mut clusters = Vec::new();
         for subset in group.parts() {
             let cluster = group.cluster(subset, Discovery::Assigned);
-            clusters.push((cluster.name.clone(), labels(subset)));
+            clusters.push(Part {
+                cluster: cluster.name.clone(),
+                labels: labels(subset),
+                failover: group.failover(subset),
+            });
             self.config.clusters.push(Arc::new(cluster));
         }
         let endpoints = EndpointGroup::new(endpoints, keys, clusters);
@@ -205,12 +239,12 @@ fn by_address(endpoint: &Endpoint) -> Option<DnsTarget> {
 }
 
 /// What a destination rule says of one cluster.
-fn apply(blocks: Blocks, cluster: &mut Cluster) {
-    if let Some(policy) = blocks.load_balancer {
-        cluster.lb_policy = policy;
+fn apply(blocks: Blocks, declared: HttpProtocol, cluster: &mut Cluster) {
+    if let Some(load_balancer) = blocks.load_balancer {
+        cluster.lb_policy = load_balancer.policy;
     }
     if let Some(pool) = blocks.connection_pool {
-        connection_pool(&pool, cluster);
+        connection_pool(&pool, declared, cluster);
     }
     if let Some(outlier) = blocks.outlier_detection {
         cluster.outlier_detection = Some(outlier.detection);
@@ -219,7 +253,11 @@ fn apply(blocks: Blocks, cluster: &mut Cluster) {
     cluster.circuit_breakers.default.retry_budget = blocks.retry_budget;
 }
 
-fn connection_pool(settings: &ConnectionPoolSettings, cluster: &mut Cluster) {
+fn connection_pool(
+    settings: &ConnectionPoolSettings,
+    declared: HttpProtocol,
+    cluster: &mut Cluster,
+) {
     let limit = |n: Option<u32>| n.unwrap_or(u32::MAX);
     cluster.circuit_breakers.default = Thresholds {
         max_connections: limit(settings.max_connections),
@@ -239,11 +277,15 @@ fn connection_pool(settings: &ConnectionPoolSettings, cluster: &mut Cluster) {
         .max_concurrent_streams
         .unwrap_or(MAX_CONCURRENT_STREAMS);
     pool.http2_keep_alive = settings.http2_keep_alive;
-    pool.tcp_keepalive = settings.tcp_keepalive;
+    pool.tcp_keepalive = settings.tcp_keepalive.or(pool.tcp_keepalive);
     if settings.use_client_protocol {
         // Suppresses an upgrade.
         cluster.protocol = HttpProtocol::Downstream;
-    } else if settings.h2_upgrade {
-        cluster.protocol = HttpProtocol::Http2;
+    } else {
+        match settings.h2_upgrade {
+            Some(true) => cluster.protocol = HttpProtocol::Http2,
+            Some(false) => cluster.protocol = declared,
+            None => {}
+        }
     }
 }

@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use mesh_core::policy::Name;
+use mesh_core::policy::{Metadata, Name};
 
-use super::Client;
+use super::{scope::Scope, wildcards::Wildcards};
 use crate::file::{
-    host::{self, ROOT_NAMESPACE},
+    host,
     kinds::{Blocks, DestinationRule, Document, ExportTo, Meta, Resource, Subset, TrafficPolicy},
     problem::{At, Note, NoteKind},
 };
@@ -19,24 +19,25 @@ use crate::file::{
 /// All rules, by namespace and host.
 #[derive(Debug)]
 pub(super) struct DestinationRules<'a> {
-    client: &'a Client,
+    scope: &'a Scope<'a>,
     namespaces: HashMap<&'a str, Namespace<'a>>,
     used: RefCell<HashSet<&'a At>>,
 }
 
 #[derive(Debug, Default)]
 struct Namespace<'a> {
-    /// By host; several of one host differ in `exportTo`.
+    /// By host; several of one host differ in `exportTo` or in the clients they select.
     rules: HashMap<Name, Vec<Merged<'a>>>,
-    wildcards: Vec<Name>,
+    wildcards: Wildcards,
 }
 
 /// The rules of one namespace for one host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Merged<'a> {
     host: Name,
     namespace: &'a str,
     export_to: &'a ExportTo,
+    selector: Option<&'a Metadata>,
     /// Of the rules merged, the oldest first.
     at: Vec<&'a At>,
     policy: Option<&'a TrafficPolicy>,
@@ -46,7 +47,7 @@ pub(super) struct Merged<'a> {
 impl<'a> DestinationRules<'a> {
     pub(super) fn new(
         documents: &'a [Arc<Document>],
-        client: &'a Client,
+        scope: &'a Scope<'a>,
         notes: &mut Vec<Note>,
     ) -> Self {
         let mut documents: Vec<(&Meta, &DestinationRule)> = documents
@@ -56,64 +57,86 @@ impl<'a> DestinationRules<'a> {
                 _ => None,
             })
             .collect();
-        documents.sort_by_key(|(meta, _)| (&meta.created, &meta.name));
+        documents.sort_by_key(|(meta, rule)| (rule.selector.is_none(), &meta.created, &meta.name));
         let mut namespaces: HashMap<&str, Namespace<'a>> = HashMap::new();
         for (meta, rule) in documents {
-            let host = host::resolve(&rule.host, &meta.namespace, &client.domain);
+            let host = host::resolve(&rule.host, &meta.namespace, &scope.domain);
             let namespace = namespaces.entry(&meta.namespace).or_default();
             if host::is_wildcard(&host) {
-                namespace.wildcards.push(host.clone());
+                namespace.wildcards.insert(host.clone());
             }
             let of_host = namespace.rules.entry(host.clone()).or_default();
-            match of_host.iter_mut().find(|m| *m.export_to == rule.export_to) {
-                Some(merged) => merged.merge(meta, rule, notes),
-                None => of_host.push(Merged {
-                    host,
-                    namespace: &meta.namespace,
-                    export_to: &rule.export_to,
-                    at: vec![&meta.at],
-                    policy: rule.policy.as_deref(),
-                    subsets: rule.subsets.iter().map(|s| &**s).collect(),
-                }),
-            }
+            add(of_host, host, meta, rule, notes);
         }
         Self {
-            client,
+            scope,
             namespaces,
             used: RefCell::default(),
         }
     }
 
     /// The rule for a service of `namespace`. There is no inheritance: a `*.local` rule of the
-    /// client's namespace hides the service owner's exact rule.
+    /// client's namespace hides the service owner's exact rule, and a rule for other workloads of
+    /// the client's namespace hides it as well.
     pub(super) fn of(&self, service: &str, namespace: Option<&str>) -> Option<&Merged<'a>> {
-        let own = &*self.client.namespace;
+        let own = &*self.scope.namespace;
+        let root = &*self.scope.mesh.root_namespace;
+        // Of the root namespace's rules, a client there prefers those that stay in it.
         let steps = [
-            Some(own).filter(|ns| *ns != ROOT_NAMESPACE),
-            namespace,
-            Some(ROOT_NAMESPACE),
+            (Some(own), own == root),
+            (namespace, false),
+            (Some(root), false),
         ];
         let found = steps
             .into_iter()
-            .flatten()
-            .find_map(|ns| self.in_namespace(ns, service))?;
-        self.used.borrow_mut().extend(found.at.iter().copied());
-        Some(found)
+            .find_map(|(ns, private)| self.in_namespace(ns?, service, private))?;
+        let of_this_client = |m: &&Merged<'a>| {
+            let labels = &self.scope.labels;
+            m.namespace == own && m.selector.is_some_and(|s| labels.contains_all(s))
+        };
+        // Istio takes the last of several without a selector.
+        let chosen = found
+            .iter()
+            .copied()
+            .find(of_this_client)
+            .or_else(|| found.iter().copied().rfind(|m| m.selector.is_none()))?;
+        self.used.borrow_mut().extend(chosen.at.iter().copied());
+        Some(chosen)
     }
 
-    fn in_namespace(&self, namespace: &str, service: &str) -> Option<&Merged<'a>> {
-        let namespace = self.namespaces.get(namespace)?;
+    /// The rules for the most specific host that any visible one has.
+    fn in_namespace(
+        &self,
+        name: &str,
+        service: &str,
+        private_only: bool,
+    ) -> Option<Vec<&Merged<'a>>> {
+        let namespace = self.namespaces.get(name)?;
+        let client = &*self.scope.namespace;
         let visible = |host: &str| {
-            namespace.rules.get(host)?.iter().find(|m| {
-                let visibility = m.export_to.visibility(m.namespace, &self.client.namespace);
-                visibility.is_some()
-            })
+            let rules = namespace.rules.get(host)?.iter();
+            let seen: Vec<&Merged<'a>> = rules
+                .filter(|m| self.is_visible(m, client))
+                .filter(|m| {
+                    !private_only || m.is_private(&self.scope.mesh.destination_rule_export_to)
+                })
+                .collect();
+            (!seen.is_empty()).then_some(seen)
         };
         visible(service).or_else(|| {
-            let wildcards = namespace.wildcards.iter().map(|h| &**h);
-            let seen = wildcards.filter(|h| visible(h).is_some());
-            visible(host::most_specific(service, seen)?)
+            let mut wildcards = namespace.wildcards.covering(service);
+            wildcards.find_map(|wildcard| visible(wildcard))
         })
+    }
+
+    fn is_visible(&self, rule: &Merged<'_>, client: &str) -> bool {
+        // A namespace sees its own rules, whatever the mesh's default.
+        let own = rule.export_to.is_empty() && rule.namespace == client;
+        let mesh = &self.scope.mesh.destination_rule_export_to;
+        own || self
+            .scope
+            .visible(rule.export_to, mesh, rule.namespace)
+            .is_some()
     }
 
     /// A rule that no service got is most often a misspelt host.
@@ -126,6 +149,14 @@ impl<'a> DestinationRules<'a> {
         {
             for at in &merged.at {
                 if !used.contains(at) {
+                    let elsewhere = merged
+                        .selector
+                        .is_some_and(|selector| !self.scope.labels.contains_all(selector));
+                    if elsewhere {
+                        let message = "selects other workloads";
+                        notes.push(at.note(NoteKind::NotApplied, message));
+                        continue;
+                    }
                     let message = format!(
                         "no service or route that this client sees has host `{}`, or a rule of a \
                          nearer namespace covers it",
@@ -135,6 +166,36 @@ impl<'a> DestinationRules<'a> {
                 }
             }
         }
+    }
+}
+
+/// As istiod's `mergeDestinationRule`: rules of one host join when the same namespaces see them and
+/// they select the same clients. A rule for all clients completes those for some of them as well.
+fn add<'a>(
+    of_host: &mut Vec<Merged<'a>>,
+    host: Name,
+    meta: &'a Meta,
+    rule: &'a DestinationRule,
+    notes: &mut Vec<Note>,
+) {
+    let mut joined = false;
+    for merged in of_host.iter_mut() {
+        let same = merged.selector == rule.selector.as_ref();
+        if merged.export_to == &rule.export_to && (same || rule.selector.is_none()) {
+            merged.merge(meta, rule, notes);
+            joined |= same;
+        }
+    }
+    if !joined {
+        of_host.push(Merged {
+            host,
+            namespace: &meta.namespace,
+            export_to: &rule.export_to,
+            selector: rule.selector.as_ref(),
+            at: vec![&meta.at],
+            policy: rule.policy.as_deref(),
+            subsets: rule.subsets.iter().map(|s| &**s).collect(),
+        });
     }
 }
 
@@ -165,6 +226,12 @@ impl<'a> Merged<'a> {
             (Some(_), None) => {}
         }
         self.at.push(&meta.at);
+    }
+
+    fn is_private(&self, mesh: &ExportTo) -> bool {
+        let export_to = self.export_to.or(mesh);
+        // Seen by its own namespace and by no other: one with a name nobody can have.
+        export_to.visibility(self.namespace, "").is_none()
     }
 
     pub(super) fn at(&self) -> &At {

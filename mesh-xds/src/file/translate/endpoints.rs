@@ -1,11 +1,15 @@
 //! The endpoints of a service port, dealt out to its clusters.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mesh_core::policy::{
     ClusterLoadAssignment, Endpoint, Locality, LocalityEndpoints, Metadata, Name,
 };
 
+use super::locality::Failover;
 use crate::registry::{ServiceKey, Services};
 
 /// The endpoints behind one service port and the clusters that share them: enough to make the
@@ -14,15 +18,24 @@ use crate::registry::{ServiceKey, Services};
 pub(crate) struct EndpointGroup {
     configured: Vec<(Locality, Endpoint)>,
     keys: Vec<ServiceKey>,
-    /// Each cluster and the labels its endpoints carry.
-    clusters: Vec<(Name, Metadata)>,
+    clusters: Vec<Part>,
+}
+
+/// A cluster and which endpoints it has.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) cluster: Name,
+    /// Carried by its endpoints.
+    pub(super) labels: Metadata,
+    /// Ranks them.
+    pub(super) failover: Option<Failover>,
 }
 
 impl EndpointGroup {
     pub(super) fn new(
         configured: Vec<(Locality, Endpoint)>,
         keys: Vec<ServiceKey>,
-        clusters: Vec<(Name, Metadata)>,
+        clusters: Vec<Part>,
     ) -> Self {
         Self {
             configured,
@@ -57,24 +70,30 @@ impl EndpointGroup {
         all.retain(|(_, endpoint)| seen.insert(&endpoint.address));
         self.clusters
             .iter()
-            .map(|(name, labels)| (name.clone(), Arc::new(assignment(&all, labels))))
+            .map(|part| (part.cluster.clone(), Arc::new(assignment(&all, part))))
             .collect()
     }
 }
 
-fn assignment(all: &[(&Locality, &Endpoint)], labels: &Metadata) -> ClusterLoadAssignment {
-    let mut localities: BTreeMap<&Locality, Vec<Endpoint>> = BTreeMap::new();
+fn assignment(all: &[(&Locality, &Endpoint)], part: &Part) -> ClusterLoadAssignment {
+    let mut localities: BTreeMap<(u32, &Locality), Vec<Endpoint>> = BTreeMap::new();
     for (locality, endpoint) in all {
-        if endpoint.metadata.contains_all(labels) {
-            let endpoints = localities.entry(locality).or_default();
+        if endpoint.metadata.contains_all(&part.labels) {
+            let rank = part.failover.as_ref();
+            let rank = rank.map_or(0, |f| f.rank(locality, endpoint));
+            let endpoints = localities.entry((rank, *locality)).or_default();
             endpoints.push((*endpoint).clone());
         }
     }
+    // Priorities have no gaps.
+    let ranks: BTreeSet<u32> = localities.keys().map(|(rank, _)| *rank).collect();
+    let priorities: BTreeMap<u32, u32> = ranks.into_iter().zip(0..).collect();
     ClusterLoadAssignment {
         localities: localities
             .into_iter()
-            .map(|(locality, endpoints)| LocalityEndpoints {
+            .map(|((rank, locality), endpoints)| LocalityEndpoints {
                 locality: locality.clone(),
+                priority: priorities[&rank],
                 endpoints,
                 ..LocalityEndpoints::default()
             })

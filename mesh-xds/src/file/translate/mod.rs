@@ -1,17 +1,22 @@
 //! Istio documents into policy: pure, and the same for the same input.
 //!
-//! Follows istiod's sidecar generator: services from `ServiceEntry`s and the registry
-//! ([`services`]), one rule per host ([`virtual_services`]), virtual hosts per port
+//! Follows istiod's sidecar generator: what the client sees ([`scope`]), services from `ServiceEntry`s and the registry
+//! ([`services`]), one rule per host ([`virtual_services`], with [`delegates`]), virtual hosts per port
 //! ([`virtual_hosts`]), routes ([`routes`]), the destination rule of each service
 //! ([`destination_rules`]), and a cluster per service port and subset ([`clusters`]).
 
 mod clusters;
+mod delegates;
 mod destination_rules;
 mod endpoints;
+mod locality;
 mod routes;
+mod scope;
 mod services;
 mod virtual_hosts;
 mod virtual_services;
+mod wildcards;
+mod workloads;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,12 +25,12 @@ use std::{
 
 use mesh_core::{
     Config,
-    policy::{Listener, Metadata, RouteConfiguration},
+    policy::{Listener, Locality, Metadata, RouteConfiguration},
 };
 
 pub(crate) use self::endpoints::EndpointGroup;
 use self::{
-    destination_rules::DestinationRules, routes::Routes, services::Services,
+    destination_rules::DestinationRules, routes::Routes, scope::Scope, services::Services,
     virtual_services::VirtualServices,
 };
 use super::{
@@ -41,6 +46,8 @@ pub(crate) struct Client {
     pub(crate) labels: Metadata,
     /// The cluster's DNS domain.
     pub(crate) domain: Arc<str>,
+    /// Where it runs.
+    pub(crate) locality: Locality,
 }
 
 /// What the documents mean.
@@ -65,13 +72,14 @@ pub(crate) fn translate(
 ) -> Result<Translated, Vec<Problem>> {
     let mut problems = duplicates(documents);
     let mut notes = Vec::new();
-    let services = Services::new(documents, client, &registered, &mut notes);
-    let rules = VirtualServices::new(documents, client, &mut notes, &mut problems);
+    let scope = Scope::new(documents, client, &mut notes, &mut problems);
+    let services = Services::new(documents, &scope, &registered, &mut notes);
+    let rules = VirtualServices::new(documents, &scope, &mut notes, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let destination_rules = DestinationRules::new(documents, client, &mut notes);
-    let routes = Routes::new(client, &services, &destination_rules);
+    let destination_rules = DestinationRules::new(documents, &scope, &mut notes);
+    let routes = Routes::new(&scope, &services, &destination_rules);
 
     let mut ports: BTreeSet<u16> = services.http_ports().collect();
     if !rules.candidates.is_empty() {
@@ -80,7 +88,7 @@ pub(crate) fn translate(
     let mut config = Config::default();
     for port in ports {
         let virtual_hosts =
-            virtual_hosts::on_port(port, client, &services, &rules, &routes, &mut notes);
+            virtual_hosts::on_port(port, &scope, &services, &rules, &routes, &mut notes);
         if virtual_hosts.is_empty() {
             continue;
         }
@@ -90,11 +98,18 @@ pub(crate) fn translate(
         let configuration = RouteConfiguration::new(name, virtual_hosts);
         config.routes.push(Arc::new(configuration));
     }
+    // The ports that nothing is known on.
+    if let Some(block_all) = virtual_hosts::block_all(&scope) {
+        let name = "block_all";
+        config.listeners.push(Listener::outbound(None, name));
+        let configuration = RouteConfiguration::new(name, vec![block_all]);
+        config.routes.push(Arc::new(configuration));
+    }
     let (implied, route_notes) = routes.finish();
     notes.extend(route_notes);
 
     let groups = clusters::build(
-        client,
+        &scope,
         &services,
         &implied,
         &destination_rules,

@@ -4,20 +4,20 @@ use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use http::HeaderValue;
 use mesh_core::policy::{
-    ClusterSpecifier, ForwardAction, HeaderMutation, HostRewrite, Name, PathMatcher, Route,
-    RouteAction, RouteMatch, Timeouts, WeightedCluster, WeightedClusters,
+    ClusterSpecifier, ForwardAction, HeaderMutation, HostRewrite, Name, PathMatcher, RequestMirror,
+    Route, RouteAction, RouteMatch, Timeouts, WeightedCluster, WeightedClusters,
 };
 
 use super::{
-    Client,
     clusters::cluster_name,
     destination_rules::DestinationRules,
+    scope::Scope,
     services::{Service, Services},
     virtual_services::Candidate,
 };
 use crate::file::{
     host,
-    kinds::{Action, Destination, HttpMatch, HttpRoute, default_retry_policy},
+    kinds::{Action, Destination, HttpMatch, HttpRoute, WeightedDestination},
     problem::{At, Note, NoteKind},
 };
 
@@ -27,7 +27,7 @@ pub(super) type Implied = BTreeMap<(Name, u16), At>;
 /// Translates rules' routes, and remembers what they refer to.
 #[derive(Debug)]
 pub(super) struct Routes<'a> {
-    client: &'a Client,
+    scope: &'a Scope<'a>,
     services: &'a Services,
     destination_rules: &'a DestinationRules<'a>,
     implied: RefCell<Implied>,
@@ -35,9 +35,10 @@ pub(super) struct Routes<'a> {
 }
 
 /// Where a service that no rule claims sends everything.
-pub(super) fn default_route(service: &Service, port: u16) -> Route {
+pub(super) fn default_route(scope: &Scope<'_>, service: &Service, port: u16) -> Route {
     let cluster = ClusterSpecifier::Cluster(cluster_name(port, "", &service.host));
-    let action = ForwardAction::to(cluster).with_retry(default_retry_policy());
+    let mut action = ForwardAction::to(cluster);
+    action.retry_policy = scope.mesh.retry.clone();
     let mut route = Route::new(RouteMatch::any(), action.into());
     route.name = "default".into();
     route.origin = service.origin.clone();
@@ -46,12 +47,12 @@ pub(super) fn default_route(service: &Service, port: u16) -> Route {
 
 impl<'a> Routes<'a> {
     pub(super) fn new(
-        client: &'a Client,
+        scope: &'a Scope<'a>,
         services: &'a Services,
         destination_rules: &'a DestinationRules<'a>,
     ) -> Self {
         Self {
-            client,
+            scope,
             services,
             destination_rules,
             implied: RefCell::default(),
@@ -68,14 +69,14 @@ impl<'a> Routes<'a> {
     pub(super) fn of(&self, rule: &Candidate<'_>, port: u16) -> Vec<Route> {
         let mut routes: Vec<Route> = Vec::new();
         let mut all: Option<&At> = None;
-        for http in &rule.spec.http {
+        for http in &rule.http {
             if let Some(at) = all {
                 let message = format!("is never reached: {at} matches everything");
                 self.note(&http.at, NoteKind::NotApplied, message);
                 continue;
             }
             if http.matches.is_empty() {
-                routes.push(self.route(rule, http, None, port));
+                routes.push(self.route(http, None, port));
                 all = Some(&http.at);
             }
             for entry in &http.matches {
@@ -83,8 +84,9 @@ impl<'a> Routes<'a> {
                     let message = format!("is never reached: {at} matches everything");
                     self.note(&entry.at, NoteKind::NotApplied, message);
                 } else if self.applies(entry, port) {
-                    routes.push(self.route(rule, http, Some(entry), port));
-                    all = is_catch_all(&entry.matches).then_some(&entry.at);
+                    let route = self.route(http, Some(entry), port);
+                    all = is_catch_all(&route.matches).then_some(&entry.at);
+                    routes.push(route);
                 }
             }
         }
@@ -99,28 +101,28 @@ impl<'a> Routes<'a> {
         if !entry.gateways.is_empty() {
             return entry.gateways.iter().any(|g| **g == *"mesh");
         }
-        self.client.labels.contains_all(&entry.source_labels)
+        self.scope.labels.contains_all(&entry.source_labels)
             && entry
                 .source_namespace
                 .as_ref()
-                .is_none_or(|ns| ns.is_empty() || *ns == self.client.namespace)
+                .is_none_or(|ns| *ns == self.scope.namespace)
     }
 
-    fn route(
-        &self,
-        rule: &Candidate<'_>,
-        http: &HttpRoute,
-        entry: Option<&HttpMatch>,
-        port: u16,
-    ) -> Route {
-        let matches = entry.map_or_else(RouteMatch::any, |e| e.matches.clone());
-        let mut headers = http.headers.mutation.clone();
+    fn route(&self, http: &HttpRoute, entry: Option<&HttpMatch>, port: u16) -> Route {
+        let matches = entry.map_or_else(RouteMatch::any, HttpMatch::route_match);
+        let own = http.headers.as_ref();
+        let mut headers = own.map_or_else(HeaderMutation::default, |h| h.mutation.clone());
         let action = match &http.action {
             Action::Redirect(redirect) => RouteAction::Redirect(Box::new(redirect.on_port(port))),
             Action::DirectResponse(response) => RouteAction::DirectResponse(response.clone()),
-            Action::Forward(destinations) => self
-                .forward(rule, http, destinations, port, &mut headers)
-                .into(),
+            Action::Forward(destinations) => {
+                self.forward(http, destinations, port, &mut headers).into()
+            }
+            // A delegate's routes are in its place, and they do not delegate.
+            Action::Delegate(to) => {
+                let cluster = ClusterSpecifier::Cluster(to.name.clone());
+                ForwardAction::to(cluster).into()
+            }
         };
         let mut route = Route::new(matches, action);
         route.name = match entry {
@@ -129,45 +131,55 @@ impl<'a> Routes<'a> {
         };
         route.headers = headers;
         route.fault = http.fault.clone();
+        route.cors = http.cors.clone();
         route.origin = entry.map_or(&http.at, |e| &e.at).origin();
         route
     }
 
     fn forward(
         &self,
-        rule: &Candidate<'_>,
         http: &HttpRoute,
-        destinations: &[Destination],
+        destinations: &[WeightedDestination],
         port: u16,
         headers: &mut HeaderMutation,
     ) -> ForwardAction {
         // The route's new host wins over a destination's.
-        let mut authority = http.authority.clone().or(http.headers.authority.clone());
+        let of_rewrite = http.rewrite.as_ref().and_then(|r| r.authority.clone());
+        let of_headers = http.headers.as_ref().and_then(|h| h.authority.clone());
+        let mut authority = of_rewrite.or(of_headers);
         let specifier = match destinations {
             [one] => {
                 // istiod appends the only destination's changes to the route's, so they win here,
                 // while those of one among several are applied before the route's, and lose.
                 append(headers, &one.headers.mutation);
                 authority = authority.or(one.headers.authority.clone());
-                ClusterSpecifier::Cluster(self.cluster(rule, one, port))
+                ClusterSpecifier::Cluster(self.cluster(&one.to, port))
             }
-            several => self.weighted(rule, several, port, authority.as_ref()),
+            several => self.weighted(several, port, authority.as_ref()),
         };
         let mut action = ForwardAction::to(specifier);
-        action.path_rewrite = http.path_rewrite.clone();
+        action.path_rewrite = http.rewrite.as_ref().and_then(|r| r.path.clone());
         action.host_rewrite = authority.map(HostRewrite::Literal);
-        action.retry_policy = http.retry.clone();
+        let retry = http.retry.as_ref();
+        action.retry_policy = retry.unwrap_or(&self.scope.mesh.retry).clone();
         action.timeouts = Timeouts {
-            timeout: http.timeout,
+            timeout: http.timeout.filter(|t| !t.is_zero()),
             ..Timeouts::default()
         };
+        let mirrors = http.mirror.destinations();
+        action.mirrors = mirrors
+            .map(|(to, fraction)| RequestMirror {
+                cluster: self.cluster(to, port),
+                fraction,
+                disable_shadow_host_suffix_append: true,
+            })
+            .collect();
         action
     }
 
     fn weighted(
         &self,
-        rule: &Candidate<'_>,
-        destinations: &[Destination],
+        destinations: &[WeightedDestination],
         port: u16,
         authority: Option<&HeaderValue>,
     ) -> ClusterSpecifier {
@@ -175,7 +187,7 @@ impl<'a> Routes<'a> {
             .iter()
             .filter(|d| d.weight > 0)
             .map(|d| {
-                let mut cluster = WeightedCluster::new(self.cluster(rule, d, port), d.weight);
+                let mut cluster = WeightedCluster::new(self.cluster(&d.to, port), d.weight);
                 cluster.headers = d.headers.mutation.clone();
                 if authority.is_none() {
                     cluster.host_rewrite_literal = d.headers.authority.clone();
@@ -192,8 +204,8 @@ impl<'a> Routes<'a> {
     }
 
     /// The name of a destination's cluster; takes note when there will be no such cluster.
-    fn cluster(&self, rule: &Candidate<'_>, to: &Destination, listener_port: u16) -> Name {
-        let host = host::resolve(&to.host, &rule.meta.namespace, &self.client.domain);
+    fn cluster(&self, to: &Destination, listener_port: u16) -> Name {
+        let host = host::resolve(&to.host, &to.namespace, &self.scope.domain);
         let service = self.services.get(&host);
         let port = match (to.port, service.map(|s| &*s.ports)) {
             (Some(port), _) => port,
@@ -221,7 +233,7 @@ impl<'a> Routes<'a> {
         let subset = to.subset.as_ref().map_or("", |(name, at)| {
             let namespace = match service {
                 Some(service) => service.namespace.as_deref(),
-                None => host::kubernetes(&host, &self.client.domain).map(|(_, ns)| ns),
+                None => host::kubernetes(&host, &self.scope.domain).map(|(_, ns)| ns),
             };
             let found = self.destination_rules.of(&host, namespace);
             if found.and_then(|r| r.subset(name)).is_none() {

@@ -8,7 +8,7 @@ use std::{
 
 use mesh_core::policy::{Address, DnsTarget, Endpoint, HttpProtocol, Locality, Name, Origin};
 
-use super::Client;
+use super::{scope::Scope, workloads::Workloads};
 use crate::{
     file::{
         host,
@@ -22,8 +22,12 @@ use crate::{
 };
 
 /// All services that the client sees, by host.
-#[derive(Debug)]
-pub(super) struct Services(BTreeMap<Name, Service>);
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    by_host: BTreeMap<Name, Service>,
+    /// The hosts of those with an HTTP port of this number.
+    by_port: BTreeMap<u16, Vec<Name>>,
+}
 
 /// One service.
 #[derive(Debug)]
@@ -52,47 +56,44 @@ pub(super) struct Port {
 impl Services {
     pub(super) fn new(
         documents: &[Arc<Document>],
-        client: &Client,
+        scope: &Scope<'_>,
         registered: &registry::Services,
         notes: &mut Vec<Note>,
     ) -> Self {
-        let workloads: Vec<(&Meta, &WorkloadEntry)> = documents
-            .iter()
-            .filter_map(|d| match &d.resource {
-                Resource::WorkloadEntry(entry) => Some((&d.meta, entry)),
-                _ => None,
-            })
-            .collect();
+        let workloads = Workloads::new(documents);
         let mut entries: Vec<(&Meta, &ServiceEntry)> = Vec::new();
         for document in documents {
             let Resource::ServiceEntry(entry) = &document.resource else {
                 continue;
             };
             let meta = &document.meta;
-            if entry
-                .export_to
-                .visibility(&meta.namespace, &client.namespace)
-                .is_some()
-            {
+            let mesh = &scope.mesh.service_export_to;
+            let visibility = scope.visible(&entry.export_to, mesh, &meta.namespace);
+            if visibility.is_some() {
                 entries.push((meta, entry));
             } else {
-                let message = format!("is not exported to namespace {}", client.namespace);
+                let message = format!("is not exported to namespace {}", scope.namespace);
                 notes.push(meta.at.note(NoteKind::NotApplied, message));
             }
         }
         // Of two namespaces that describe one host, the client's own counts, else the oldest.
         entries.sort_by_key(|(meta, _)| {
-            let foreign = meta.namespace != client.namespace;
+            let foreign = meta.namespace != scope.namespace;
             (foreign, &meta.created, &meta.name, &meta.namespace)
         });
-        let mut services = Self(BTreeMap::new());
+        let mut services = Self::default();
         for (meta, entry) in entries {
             for host in &entry.hosts {
+                if !scope.sees_service(host, Some(&meta.namespace)) {
+                    let message = format!("the Sidecar of this client does not list `{host}`");
+                    notes.push(meta.at.note(NoteKind::NotApplied, message));
+                    continue;
+                }
                 if !host.contains(['.', '*']) {
                     let message = format!(
                         "`{host}` is taken as it stands, but rules read it as \
                          `{host}.<namespace>.svc.{}` and do not apply to it: write it in full",
-                        client.domain
+                        scope.domain
                     );
                     notes.push(meta.at.note(NoteKind::Warning, message));
                 }
@@ -100,26 +101,32 @@ impl Services {
             }
         }
         if !registered.is_empty() {
-            let named = named_by_rules(documents, client);
+            let named = named_by_rules(documents, scope);
             for key in registered.keys() {
-                services.add_registered(key, client, &named);
+                services.add_registered(key, scope, &named);
+            }
+        }
+        for service in services.by_host.values() {
+            for port in service.ports.iter().filter(|p| p.is_http()) {
+                let hosts = services.by_port.entry(port.number).or_default();
+                hosts.push(service.host.clone());
             }
         }
         services
     }
 
     pub(super) fn get(&self, host: &str) -> Option<&Service> {
-        self.0.get(host)
+        self.by_host.get(host)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Service> {
-        self.0.values()
+        self.by_host.values()
     }
 
     /// The services with an HTTP port `number`, by host.
     pub(super) fn on_port(&self, number: u16) -> impl Iterator<Item = &Service> {
-        self.iter()
-            .filter(move |s| s.port(number).is_some_and(Port::is_http))
+        let hosts = self.by_port.get(&number).into_iter().flatten();
+        hosts.filter_map(|host| self.by_host.get(host))
     }
 
     /// Whether `host`, exact or wildcard, is that of a service with an HTTP port `number`.
@@ -132,8 +139,7 @@ impl Services {
     }
 
     pub(super) fn http_ports(&self) -> impl Iterator<Item = u16> {
-        let ports = self.iter().flat_map(|s| &s.ports);
-        ports.filter(|p| p.is_http()).map(|p| p.number)
+        self.by_port.keys().copied()
     }
 
     fn add(
@@ -141,10 +147,10 @@ impl Services {
         host: &Name,
         meta: &Meta,
         entry: &ServiceEntry,
-        workloads: &[(&Meta, &WorkloadEntry)],
+        workloads: &Workloads<'_>,
         notes: &mut Vec<Note>,
     ) {
-        let service = self.0.entry(host.clone()).or_insert_with(|| Service {
+        let service = self.by_host.entry(host.clone()).or_insert_with(|| Service {
             host: host.clone(),
             namespace: Some(meta.namespace.clone()),
             origin: meta.at.origin(),
@@ -175,11 +181,7 @@ impl Services {
             let Some(selector) = &entry.selector else {
                 continue;
             };
-            for (workload_meta, workload) in workloads {
-                let labels = workload.labels.merged(&workload_meta.labels);
-                if workload_meta.namespace != meta.namespace || !labels.contains_all(selector) {
-                    continue;
-                }
+            for (workload_meta, workload) in workloads.selected(&meta.namespace, selector) {
                 let named = matches!(workload.address, WorkloadAddress::Name(_));
                 if named && entry.resolution == Resolution::Static {
                     notes.push(workload_meta.at.note(
@@ -193,16 +195,20 @@ impl Services {
         }
     }
 
-    fn add_registered(&mut self, key: &ServiceKey, client: &Client, named: &HashSet<Name>) {
+    fn add_registered(&mut self, key: &ServiceKey, scope: &Scope<'_>, named: &HashSet<Name>) {
         let (given, number) = key;
-        let literal = self.0.contains_key(given) || named.contains(given);
+        let literal = self.by_host.contains_key(given) || named.contains(given);
         let host = if literal {
             given.clone()
         } else {
-            registered_host(given, client)
+            registered_host(given, scope)
         };
-        let service = self.0.entry(host.clone()).or_insert_with(|| Service {
-            namespace: host::kubernetes(&host, &client.domain).map(|(_, ns)| ns.into()),
+        let namespace = host::kubernetes(&host, &scope.domain).map(|(_, ns)| Arc::from(ns));
+        if !scope.sees_service(&host, namespace.as_deref()) {
+            return;
+        }
+        let service = self.by_host.entry(host.clone()).or_insert_with(|| Service {
+            namespace,
             host,
             origin: Origin::Code,
             resolution: Resolution::Static,
@@ -221,13 +227,13 @@ impl Services {
 
 /// The full name of a registered host that no document names: a request may give a Kubernetes name
 /// in short.
-fn registered_host(given: &Name, client: &Client) -> Name {
-    let domain = &client.domain;
+fn registered_host(given: &Name, scope: &Scope<'_>) -> Name {
+    let domain = &scope.domain;
     if given.parse::<IpAddr>().is_ok() {
         return given.clone();
     }
     match given.split('.').count() {
-        1 => host::resolve(given, &client.namespace, domain),
+        1 => host::resolve(given, &scope.namespace, domain),
         2 => format!("{given}.svc.{domain}").into(),
         3 if given.ends_with(".svc") => format!("{given}.{domain}").into(),
         _ => given.clone(),
@@ -235,12 +241,12 @@ fn registered_host(given: &Name, client: &Client) -> Name {
 }
 
 /// The hosts that rules are about or send to, in full.
-fn named_by_rules(documents: &[Arc<Document>], client: &Client) -> HashSet<Name> {
+fn named_by_rules(documents: &[Arc<Document>], scope: &Scope<'_>) -> HashSet<Name> {
     let mut named = HashSet::new();
     for document in documents {
         let namespace = &document.meta.namespace;
         let mut name = |host: &str| {
-            named.insert(host::resolve(host, namespace, &client.domain));
+            named.insert(host::resolve(host, namespace, &scope.domain));
         };
         match &document.resource {
             Resource::DestinationRule(rule) => name(&rule.host),
@@ -248,11 +254,16 @@ fn named_by_rules(documents: &[Arc<Document>], client: &Client) -> HashSet<Name>
                 rule.hosts.iter().for_each(|(host, _)| name(host));
                 for http in &rule.http {
                     if let Action::Forward(destinations) = &http.action {
-                        destinations.iter().for_each(|d| name(&d.host));
+                        destinations.iter().for_each(|d| name(&d.to.host));
                     }
+                    let mirrors = http.mirror.destinations();
+                    mirrors.for_each(|(to, _)| name(&to.host));
                 }
             }
-            Resource::ServiceEntry(_) | Resource::WorkloadEntry(_) => {}
+            Resource::ServiceEntry(_)
+            | Resource::WorkloadEntry(_)
+            | Resource::Sidecar(_)
+            | Resource::MeshConfig(_) => {}
         }
     }
     named

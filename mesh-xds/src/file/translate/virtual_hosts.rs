@@ -1,53 +1,63 @@
 //! The virtual hosts of one port, as istiod's `BuildSidecarOutboundVirtualHosts`.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
 
-use mesh_core::policy::{Name, Origin, Route, VirtualHost};
+use http::StatusCode;
+use mesh_core::policy::{
+    DirectResponse, Name, Origin, Route, RouteAction, RouteMatch, VirtualHost,
+};
 
 use super::{
-    Client,
     routes::{Routes, default_route},
+    scope::Scope,
     services::{Service, Services},
     virtual_services::{Candidate, VirtualServices},
 };
 use crate::file::{
     host,
+    kinds::OutboundMode,
     problem::{At, Note, NoteKind},
 };
 
 /// All virtual hosts of `port`: those of rules in the rules' order, then the unclaimed services.
 pub(super) fn on_port(
     port: u16,
-    client: &Client,
+    scope: &Scope<'_>,
     services: &Services,
     rules: &VirtualServices<'_>,
     routes: &Routes<'_>,
     notes: &mut Vec<Note>,
 ) -> Vec<VirtualHost> {
-    let mut claimed: Vec<Vec<&Service>> = vec![Vec::new(); rules.candidates.len()];
+    let mut claimed: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
     let mut unclaimed = Vec::new();
     for service in services.on_port(port) {
         match rules.owner_of(&service.host) {
-            Some(owner) => claimed[owner].push(service),
+            Some(owner) => claimed.entry(owner).or_default().push(service),
             None => unclaimed.push(service),
+        }
+    }
+    // On other ports than 80 a rule counts only when it is about a service of that port.
+    if port == 80 {
+        for index in 0..rules.candidates.len() {
+            claimed.entry(index).or_default();
         }
     }
     let mut hosts = Hosts {
         port,
-        client,
+        scope,
         taken: HashSet::new(),
         virtual_hosts: Vec::new(),
     };
-    for (index, (rule, claimed)) in rules.candidates.iter().zip(&claimed).enumerate() {
-        // On other ports than 80 a rule counts only when it is about a service of that port.
-        if port != 80 && claimed.is_empty() {
-            continue;
-        }
+    for (index, claimed) in claimed {
+        let rule = &rules.candidates[index];
         let translated = routes.of(rule, port);
         for service in claimed {
             // A rule whose routes are all for other ports or clients leaves the default route.
             let routes = if translated.is_empty() {
-                vec![default_route(service, port)]
+                vec![default_route(scope, service, port)]
             } else {
                 translated.clone()
             };
@@ -68,11 +78,26 @@ pub(super) fn on_port(
         }
     }
     for service in unclaimed {
-        let routes = vec![default_route(service, port)];
+        let routes = vec![default_route(scope, service, port)];
         let origin = service.origin.clone();
         hosts.add(&service.host, &service.addresses, routes, origin);
     }
+    hosts.virtual_hosts.extend(block_all(scope));
     hosts.virtual_hosts
+}
+
+/// Answers what no other virtual host takes, when only known services may be called.
+pub(super) fn block_all(scope: &Scope<'_>) -> Option<VirtualHost> {
+    let OutboundMode::RegistryOnly = scope.outbound()?;
+    let response = DirectResponse {
+        status: StatusCode::BAD_GATEWAY,
+        body: "".into(),
+    };
+    let mut route = Route::new(RouteMatch::any(), RouteAction::DirectResponse(response));
+    route.name = "block_all".into();
+    let mut host = VirtualHost::new(["*"], vec![route]);
+    host.name = "block_all".into();
+    Some(host)
 }
 
 impl Candidate<'_> {
@@ -86,7 +111,7 @@ impl Candidate<'_> {
 
 struct Hosts<'a> {
     port: u16,
-    client: &'a Client,
+    scope: &'a Scope<'a>,
     taken: HashSet<Name>,
     virtual_hosts: Vec<VirtualHost>,
 }
@@ -94,7 +119,7 @@ struct Hosts<'a> {
 impl Hosts<'_> {
     /// Adds a virtual host, unless all its domains are taken: the first writer of each wins.
     fn add(&mut self, host: &Name, addresses: &[IpAddr], routes: Vec<Route>, at: Origin) -> bool {
-        let mut domains = domains(host, addresses, self.client);
+        let mut domains = domains(host, addresses, self.scope);
         domains.retain(|domain| self.taken.insert(domain.clone()));
         if domains.is_empty() {
             return false;
@@ -109,7 +134,7 @@ impl Hosts<'_> {
 
 /// The names a request may use for a host. A Kubernetes name has short forms, also when no service
 /// of that name is known: a rule for it says that there is one.
-fn domains(host: &Name, addresses: &[IpAddr], client: &Client) -> Vec<Name> {
+fn domains(host: &Name, addresses: &[IpAddr], scope: &Scope<'_>) -> Vec<Name> {
     let mut domains = vec![match host.parse() {
         Ok(ip) => in_a_url(ip),
         Err(_) => host.clone(),
@@ -117,8 +142,8 @@ fn domains(host: &Name, addresses: &[IpAddr], client: &Client) -> Vec<Name> {
     if !host::is_wildcard(host) && host.parse::<IpAddr>().is_err() {
         domains.push(format!("{host}.").into());
     }
-    if let Some((name, namespace)) = host::kubernetes(host, &client.domain) {
-        if *namespace == *client.namespace {
+    if let Some((name, namespace)) = host::kubernetes(host, &scope.domain) {
+        if *namespace == *scope.namespace {
             domains.push(name.into());
         }
         domains.push(format!("{name}.{namespace}").into());

@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use mesh_core::policy::Name;
 
-use super::Client;
+use super::{delegates::Delegates, scope::Scope, wildcards::Wildcards};
 use crate::file::{
     host,
-    kinds::{Document, Meta, Resource, VirtualService},
+    kinds::{Document, HttpRoute, Meta, Resource},
     problem::{At, Note, NoteKind, Problem},
 };
 
@@ -17,14 +17,15 @@ pub(super) struct VirtualServices<'a> {
     pub(super) candidates: Vec<Candidate<'a>>,
     /// The owner of each exact host and of each wildcard.
     owners: HashMap<Name, usize>,
-    wildcards: Vec<Name>,
+    wildcards: Wildcards,
 }
 
 /// A rule for the client's own traffic.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) meta: &'a Meta,
-    pub(super) spec: &'a VirtualService,
+    /// Its routes, delegates' in their places.
+    pub(super) http: Vec<Arc<HttpRoute>>,
     /// The hosts in full.
     pub(super) hosts: Vec<(Name, At)>,
 }
@@ -32,15 +33,19 @@ pub(super) struct Candidate<'a> {
 impl<'a> VirtualServices<'a> {
     pub(super) fn new(
         documents: &'a [Arc<Document>],
-        client: &Client,
+        scope: &'a Scope<'a>,
         notes: &mut Vec<Note>,
         problems: &mut Vec<Problem>,
     ) -> Self {
+        let delegates = Delegates::new(documents, scope);
         let mut candidates = Vec::new();
         for document in documents {
             let Resource::VirtualService(spec) = &document.resource else {
                 continue;
             };
+            if spec.hosts.is_empty() {
+                continue;
+            }
             let meta = &document.meta;
             let not_applied = |message: String| meta.at.note(NoteKind::NotApplied, message);
             if !spec.gateways.is_empty() && !spec.gateways.iter().any(|g| **g == *"mesh") {
@@ -49,28 +54,30 @@ impl<'a> VirtualServices<'a> {
                 ));
                 continue;
             }
-            let visibility = spec
-                .export_to
-                .visibility(&meta.namespace, &client.namespace);
+            let mesh = &scope.mesh.virtual_service_export_to;
+            let visibility = scope.visible(&spec.export_to, mesh, &meta.namespace);
             let Some(visibility) = visibility else {
-                let message = format!("is not exported to namespace {}", client.namespace);
+                let message = format!("is not exported to namespace {}", scope.namespace);
                 notes.push(not_applied(message));
                 continue;
             };
             let hosts: Vec<(Name, At)> = spec
                 .hosts
                 .iter()
-                .map(|(h, at)| {
-                    (
-                        host::resolve(h, &meta.namespace, &client.domain),
-                        at.clone(),
-                    )
-                })
+                .map(|(h, at)| (host::resolve(h, &meta.namespace, &scope.domain), at.clone()))
                 .collect();
             check_hosts(&hosts, problems);
-            let candidate = Candidate { meta, spec, hosts };
+            if !scope.sees_rule(&meta.namespace, hosts.iter().map(|(h, _)| &**h)) {
+                notes.push(not_applied(
+                    "the Sidecar of this client does not list it".into(),
+                ));
+                continue;
+            }
+            let http = delegates.resolve(meta, spec, notes);
+            let candidate = Candidate { meta, http, hosts };
             candidates.push((visibility, candidate));
         }
+        delegates.report_unused(notes);
         // Private rules, then those exported by name, then public ones; the oldest of each first.
         candidates.sort_by(|(va, a), (vb, b)| {
             let key = |c: &Candidate<'a>| (&c.meta.created, &c.meta.name, &c.meta.namespace);
@@ -92,8 +99,7 @@ impl<'a> VirtualServices<'a> {
         if let Some(owner) = self.owners.get(service) {
             return Some(*owner);
         }
-        let wildcards = self.wildcards.iter().map(|h| &**h);
-        let wildcard = host::most_specific(service, wildcards)?;
+        let wildcard = self.wildcards.covering(service).next()?;
         self.owners.get(wildcard).copied()
     }
 
@@ -133,13 +139,16 @@ fn check_hosts(hosts: &[(Name, At)], problems: &mut Vec<Problem>) {
             problems.push(at.problem("spec.hosts", message));
         }
     }
-    let wildcards = hosts.iter().filter(|(h, _)| h.starts_with("*."));
-    for (wildcard, _) in wildcards {
-        for (host, at) in hosts {
-            if host != wildcard && host::covers(wildcard, host) {
-                let message = format!("`{host}` overlaps with `{wildcard}` of the same rule");
-                problems.push(at.problem("spec.hosts", message));
-            }
+    let wildcards: Wildcards = hosts
+        .iter()
+        .filter(|(h, _)| h.starts_with("*."))
+        .map(|(h, _)| h.clone())
+        .collect();
+    for (host, at) in hosts {
+        let mut covering = wildcards.covering(host);
+        if let Some(wildcard) = covering.find(|wildcard| *wildcard != host) {
+            let message = format!("`{host}` overlaps with `{wildcard}` of the same rule");
+            problems.push(at.problem("spec.hosts", message));
         }
     }
 }
