@@ -4,6 +4,8 @@
 //! - [`Registry`]: endpoints inside this process.
 //! - [`dns`]: endpoints by name.
 
+#[cfg(feature = "xds")]
+pub mod bootstrap;
 pub mod dns;
 pub mod file;
 mod registry;
