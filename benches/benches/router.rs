@@ -21,6 +21,7 @@ fn head<'a>(uri: &'a Uri, request: &'a Request<Body>) -> RequestHead<'a> {
         authority: uri.host().unwrap_or_default(),
         path: uri.path(),
         headers: request.headers(),
+        source: "",
     }
 }
 

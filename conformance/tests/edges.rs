@@ -61,11 +61,11 @@ fn configurations() -> Vec<(&'static str, RouteConfiguration)> {
     };
     let header = |name| {
         let mut route = Route::to_cluster(RouteMatch::any(), "a");
-        route.headers.request_add.push(HeaderValueOption {
+        route.headers.request_add.push(HeaderValueOption::new(
             name,
-            value: HeaderValue::from_static("1"),
-            action: Default::default(),
-        });
+            HeaderValue::from_static("1"),
+            Default::default(),
+        ));
         config(vec![host(&["*"], vec![route])])
     };
     let remove = |name| {

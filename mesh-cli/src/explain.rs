@@ -97,6 +97,7 @@ fn find(args: &Args) -> Result<Found, Vec<Problem>> {
             authority: host.unwrap_or(authority),
             path: args.url.uri.path_and_query().map_or("/", |p| p.as_str()),
             headers: &headers,
+            source: "",
         };
         let random = Seeded::new(seed);
         let draw = random.next_u64();

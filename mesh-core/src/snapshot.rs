@@ -11,8 +11,9 @@ use foldhash::fast::FixedState;
 use crate::{
     cluster::Cluster,
     policy::{
-        self, ClusterLoadAssignment, ClusterSpecifier, Direction, Listener, Name, Origin,
-        RouteAction, RouteConfiguration,
+        self, ClusterLoadAssignment, ClusterSpecifier, Direction, FilterConfig, FilterOverride,
+        HeaderMutation, HttpConnectionManager, HttpFilterKind, Listener, Name, Origin, RouteAction,
+        RouteConfiguration,
     },
     routing::{Router, RouterError},
 };
@@ -185,7 +186,8 @@ impl Snapshot {
                 });
                 continue;
             }
-            match previous.reuse_router(routes) {
+            let manager = HttpConnectionManager::new(routes.name.clone());
+            match previous.reuse_router(routes, &manager) {
                 Ok(router) => {
                     router_index.insert(&routes.name, next.routers.len());
                     next.routers.push(router);
@@ -198,7 +200,7 @@ impl Snapshot {
         }
 
         for listener in &config.listeners {
-            next.add_listener(listener, &router_index, &mut problems);
+            next.add_listener(listener, &router_index, previous, &mut problems);
         }
 
         for (index, policy) in config.clusters.iter().enumerate() {
@@ -229,6 +231,7 @@ impl Snapshot {
         &mut self,
         listener: &Listener,
         routers: &HashMap<&str, usize>,
+        previous: &Self,
         problems: &mut Vec<ConfigError>,
     ) {
         if listener.direction == Direction::Inbound {
@@ -253,6 +256,15 @@ impl Snapshot {
             });
             return;
         };
+        let router = match self.router_for(router, &chain.http, previous) {
+            Ok(router) => router,
+            Err(source) => {
+                return problems.push(ConfigError::Router {
+                    name: chain.http.route_config.clone(),
+                    source,
+                });
+            }
+        };
         let taken = match listener.port {
             Some(port) => self.outbound.insert(port, router),
             None => self.outbound_any.replace(router),
@@ -269,14 +281,37 @@ impl Snapshot {
         }
     }
 
-    fn reuse_router(&self, routes: &Arc<RouteConfiguration>) -> Result<Arc<Router>, RouterError> {
+    fn reuse_router(
+        &self,
+        routes: &Arc<RouteConfiguration>,
+        manager: &HttpConnectionManager,
+    ) -> Result<Arc<Router>, RouterError> {
         let same = |router: &&Arc<Router>| {
-            Arc::ptr_eq(router.config(), routes) || router.config() == routes
+            (Arc::ptr_eq(router.config(), routes) || router.config() == routes)
+                && router.manager() == manager
         };
         match self.routers.iter().find(same) {
             Some(router) => Ok(router.clone()),
-            None => Router::try_new(routes.clone()).map(Arc::new),
+            None => Router::with_manager(routes.clone(), manager).map(Arc::new),
         }
+    }
+
+    /// The router at `index`, or one of the same routes with the filters of `manager`.
+    fn router_for(
+        &mut self,
+        index: usize,
+        manager: &HttpConnectionManager,
+        previous: &Self,
+    ) -> Result<usize, RouterError> {
+        let routes = self.routers[index].config().clone();
+        let fits = |router: &Arc<Router>| {
+            Arc::ptr_eq(router.config(), &routes) && router.manager() == manager
+        };
+        if let Some(found) = self.routers.iter().position(fits) {
+            return Ok(found);
+        }
+        self.routers.push(previous.reuse_router(&routes, manager)?);
+        Ok(self.routers.len() - 1)
     }
 
     fn reuse_cluster(&self, policy: &Arc<policy::Cluster>, config: &Config) -> Arc<Cluster> {
@@ -324,6 +359,7 @@ impl Snapshot {
                         ClusterSpecifier::Weighted(weighted) => weighted
                             .clusters()
                             .iter()
+                            .filter(|c| c.cluster_header.is_none())
                             .for_each(|c| check(&c.name, &c.origin)),
                         ClusterSpecifier::ClusterHeader(_) => {}
                     }
@@ -391,17 +427,62 @@ fn unsupported(config: &Config) -> Vec<ConfigError> {
             origin: origin.clone(),
         });
     };
-    for host in config.routes.iter().flat_map(|r| &r.virtual_hosts) {
-        for route in &host.routes {
-            if route.cors.is_some() {
-                reject("CORS", &route.origin);
+    let faults_alone = |filters: &[FilterOverride]| {
+        let mut configs = filters.iter().filter_map(|f| f.config.as_ref());
+        configs.all(|config| matches!(config, FilterConfig::Fault(_)))
+    };
+    for listener in &config.listeners {
+        for chain in &listener.filter_chains {
+            let mut filters = chain.http.http_filters.iter().map(|f| &f.kind);
+            if filters.any(|kind| matches!(kind, HttpFilterKind::HeaderMutation { .. })) {
+                reject("the header mutation filter", &listener.origin);
             }
-            if let RouteAction::Forward(action) = &route.action {
+            if !chain.http.upgrades.is_empty() {
+                reject("upgrade_configs", &listener.origin);
+            }
+        }
+    }
+    for routes in &config.routes {
+        if !faults_alone(&routes.filters) || !routes.mirrors.is_empty() {
+            reject("CORS, header mutation or mirroring", &routes.origin);
+        }
+        let formats = |m: &HeaderMutation| m.formats_requests() || m.formats_responses();
+        if formats(&routes.headers) {
+            reject("an operator in a header value", &routes.origin);
+        }
+        for host in &routes.virtual_hosts {
+            if !faults_alone(&host.filters) || !host.mirrors.is_empty() {
+                reject("CORS, header mutation or mirroring", &host.origin);
+            }
+            if formats(&host.headers) {
+                reject("an operator in a header value", &host.origin);
+            }
+            for route in &host.routes {
+                if !faults_alone(&route.filters) {
+                    reject("CORS or header mutation", &route.origin);
+                }
+                if formats(&route.headers) {
+                    reject("an operator in a header value", &route.origin);
+                }
+                let RouteAction::Forward(action) = &route.action else {
+                    continue;
+                };
                 if !action.hash_policy.is_empty() {
                     reject("hash_policy", &route.origin);
                 }
                 if !action.mirrors.is_empty() {
                     reject("request mirroring", &route.origin);
+                }
+                if action.internal_redirect.is_some() {
+                    reject("internal redirects", &route.origin);
+                }
+                if !action.upgrades.is_empty() {
+                    reject("upgrade_configs", &route.origin);
+                }
+                for entry in action.cluster.weighted().map_or(&[][..], |w| w.clusters()) {
+                    if !faults_alone(&entry.filters) || formats(&entry.headers) {
+                        reject("a filter or an operator", &entry.origin);
+                    }
                 }
             }
         }

@@ -185,6 +185,7 @@ impl Bed {
             authority: "reviews",
             path: "/",
             headers,
+            source: "",
         };
         RetryState::new(&self.policy, &request)
     }

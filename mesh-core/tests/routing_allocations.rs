@@ -56,6 +56,7 @@ fn routing_allocates_nothing() {
             authority,
             path,
             headers: &headers,
+            source: "",
         };
         let host = router.virtual_host(head.authority).unwrap();
         let index = router.route(host, &head, draw).unwrap();

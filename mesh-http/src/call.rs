@@ -11,6 +11,7 @@ use mesh_core::{
     Random, SnapshotRef,
     cluster::{Cluster, Endpoint},
     policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
+    routing::Filter,
     telemetry::{NoRecorder, Recorder},
 };
 
@@ -180,6 +181,14 @@ impl Target {
     #[inline]
     pub(crate) fn route(&self) -> &Route {
         &self.virtual_host().routes[self.route as usize]
+    }
+
+    /// The filters that its requests run, in order.
+    #[inline]
+    pub(crate) fn filters(&self) -> &[Filter] {
+        let place = Some((self.host as usize, self.route as usize));
+        let weighted = self.weighted.map(|index| index as usize);
+        self.snapshot.routers()[self.router as usize].filters(place, weighted)
     }
 
     #[inline]

@@ -263,7 +263,7 @@ impl Error {
                 .insert("x-envoy-overloaded", HeaderValue::from_static("true"));
         }
         for level in &self.0.reply_headers {
-            mutate_response(response.headers_mut(), level);
+            mutate_response(response.headers_mut(), level, None);
         }
         response.extensions_mut().insert(self.0.flag);
         response

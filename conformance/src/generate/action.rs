@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use mesh_core::policy::{
-    AppendAction, ClusterNotFoundCode, ClusterSpecifier, DirectResponse, ForwardAction,
+    AppendAction, ClusterNotFoundCode, ClusterSpecifier, DirectResponse, Formatter, ForwardAction,
     HeaderMutation, HeaderValueOption, HostRewrite, Name, PathRewrite, Redirect, RedirectPath,
     Regex, RouteAction, WeightedCluster, WeightedClusters,
 };
@@ -154,17 +154,23 @@ impl Draws {
         }
     }
 
+    fn value_of_header(&self) -> Formatter {
+        let text = self.pick(&["v1", "v2", "v3", "", "50%%", "a"]);
+        Formatter::try_new(text).unwrap_or_else(|e| panic!("{e}"))
+    }
+
     /// The changes of one level.
     pub(super) fn mutation(&self) -> HeaderMutation {
         let option = |d: &Self, names: &[HeaderName]| HeaderValueOption {
             name: d.pick(names),
-            value: d.pick(&["v1", "v2", "v3", "", "50%", "a"].map(HeaderValue::from_static)),
+            value: d.value_of_header(),
             action: d.pick(&[
                 AppendAction::AppendIfExistsOrAdd,
                 AppendAction::AddIfAbsent,
                 AppendAction::OverwriteIfExistsOrAdd,
                 AppendAction::OverwriteIfExists,
             ]),
+            keep_empty_value: d.one_in(4),
         };
         HeaderMutation {
             request_remove: self.several(&[0, 0, 1], |d| d.pick(&HEADERS)),

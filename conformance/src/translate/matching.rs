@@ -23,6 +23,13 @@ pub(super) fn route_match(route_match: &RouteMatch) -> Result<Value> {
         PathMatcher::Exact(path) => json!({"path": &**path}),
         PathMatcher::Regex(regex) => json!({"safe_regex": self::regex(regex)}),
         PathMatcher::SeparatedPrefix(prefix) => json!({"path_separated_prefix": &**prefix}),
+        PathMatcher::Template(template) => json!({"path_match_policy": {
+            "name": "envoy.path.match.uri_template.uri_template_matcher",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+                "path_template": template.as_str(),
+            },
+        }}),
         other => return Err(format!("{other:?} has no translation").into()),
     };
     value["case_sensitive"] = json!(case_sensitive);
@@ -93,7 +100,7 @@ fn cookie(matcher: &CookieMatcher) -> Result<Value> {
     }))
 }
 
-fn string_matcher(matcher: &StringMatcher) -> Result<Value> {
+pub(super) fn string_matcher(matcher: &StringMatcher) -> Result<Value> {
     let mut value = match &matcher.kind {
         StringMatch::Exact(value) => json!({"exact": &**value}),
         StringMatch::Prefix(value) => json!({"prefix": &**value}),
@@ -111,7 +118,7 @@ pub(super) fn regex(regex: &Regex) -> Value {
 }
 
 /// Envoy's draws cannot be chosen, so that only a fraction that needs none can be compared.
-fn all_or_nothing(fraction: FractionalPercent) -> Result<Value> {
+pub(super) fn all_or_nothing(fraction: FractionalPercent) -> Result<Value> {
     match fraction.ratio() {
         0.0 => Ok(json!({"numerator": 0})),
         1.0 => Ok(json!({"numerator": 100})),

@@ -2,13 +2,15 @@
 //!
 //! Strict: a policy with a part that has no translation here is an error, never a part left out.
 
+mod filters;
+mod forward;
 mod matching;
 mod resilience;
 mod route;
 
 use mesh_core::policy::{
-    Address, Cluster, ClusterLoadAssignment, Discovery, HealthStatus, HttpProtocol, LbPolicy,
-    RouteConfiguration, Thresholds,
+    Address, Cluster, ClusterLoadAssignment, Discovery, HealthStatus, HttpConnectionManager,
+    HttpProtocol, LbPolicy, RouteConfiguration, Thresholds,
 };
 use serde_json::{Value, json};
 
@@ -19,7 +21,7 @@ use crate::{Result, envoy::ACCESS_LOG};
 pub const ACCESS_LOG_FORMAT: &str = "%REQ(x-case)% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n";
 
 /// `static_resources` with one listener for each route configuration, of the same name and on a port
-/// of its own, and these clusters.
+/// of its own, with the filters that a connection manager has by default; and these clusters.
 ///
 /// # Errors
 /// When a part has no translation.
@@ -27,9 +29,24 @@ pub fn static_resources<'a>(
     routes: impl IntoIterator<Item = (&'a str, &'a RouteConfiguration)>,
     clusters: impl IntoIterator<Item = (&'a Cluster, &'a ClusterLoadAssignment)>,
 ) -> Result<Value> {
+    let managed = routes.into_iter().map(|(name, routes)| {
+        let manager = HttpConnectionManager::new(routes.name.clone());
+        (name, routes, manager)
+    });
+    managed_resources(managed, clusters)
+}
+
+/// The same with a connection manager for each listener.
+///
+/// # Errors
+/// When a part has no translation.
+pub fn managed_resources<'a>(
+    routes: impl IntoIterator<Item = (&'a str, &'a RouteConfiguration, HttpConnectionManager)>,
+    clusters: impl IntoIterator<Item = (&'a Cluster, &'a ClusterLoadAssignment)>,
+) -> Result<Value> {
     let listeners: Result<Vec<_>> = routes
         .into_iter()
-        .map(|(name, routes)| Ok(listener(name, &route_configuration(routes)?)))
+        .map(|(name, routes, manager)| listener(name, &route_configuration(routes)?, &manager))
         .collect();
     let clusters: Result<Vec<_>> = clusters
         .into_iter()
@@ -39,26 +56,30 @@ pub fn static_resources<'a>(
 }
 
 /// A listener on a port that the system chooses.
-fn listener(name: &str, route_config: &Value) -> Value {
+fn listener(name: &str, route_config: &Value, manager: &HttpConnectionManager) -> Result<Value> {
+    let filters: Result<Vec<_>> = manager.http_filters.iter().map(filters::filter).collect();
+    let mut filters = filters?;
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+    }));
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "in",
         "codec_type": "HTTP1",
         "generate_request_id": false,
         "route_config": route_config,
-        "http_filters": [{
-            "name": "envoy.filters.http.router",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-        }],
+        "http_filters": filters,
+        "upgrade_configs": forward::upgrades(&manager.upgrades),
     });
-    json!({
+    Ok(json!({
         "name": name,
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": manager,
         }]}],
-    })
+    }))
 }
 
 /// Makes every listener of `static_resources` write [`ACCESS_LOG_FORMAT`] to [`ACCESS_LOG`].

@@ -10,6 +10,8 @@ use mesh_core::policy::{
 use serde_json::{Value, json};
 
 use super::{
+    filters::per_filter,
+    forward::{hash_policies, internal_redirect, mirrors, upgrades},
     matching::{regex, route_match},
     resilience::{retry_policy, set_timeouts},
 };
@@ -26,6 +28,8 @@ pub fn route_configuration(config: &RouteConfiguration) -> Result<Value> {
         ignore_port_in_host_matching,
         headers,
         most_specific_header_mutations_wins,
+        filters,
+        mirrors: copies,
         origin: _,
     } = config;
     let hosts: Result<Vec<_>> = virtual_hosts
@@ -40,6 +44,8 @@ pub fn route_configuration(config: &RouteConfiguration) -> Result<Value> {
         "most_specific_header_mutations_wins": most_specific_header_mutations_wins,
         // A route to a cluster that does not exist is 503 NC when a request takes it.
         "validate_clusters": false,
+        "typed_per_filter_config": per_filter(filters)?,
+        "request_mirror_policies": mirrors(copies)?,
     });
     set_mutation(&mut value, headers);
     Ok(value)
@@ -55,6 +61,8 @@ fn virtual_host(index: usize, host: &VirtualHost) -> Result<Value> {
         headers,
         retry_policy: retries,
         include_request_attempt_count,
+        filters,
+        mirrors: copies,
         origin: _,
     } = host;
     let routes: Result<Vec<_>> = routes.iter().map(route).collect();
@@ -67,6 +75,8 @@ fn virtual_host(index: usize, host: &VirtualHost) -> Result<Value> {
             TlsRequirement::All => "ALL",
         },
         "include_request_attempt_count": include_request_attempt_count,
+        "typed_per_filter_config": per_filter(filters)?,
+        "request_mirror_policies": mirrors(copies)?,
     });
     if let Some(policy) = retries {
         value["retry_policy"] = retry_policy(policy)?;
@@ -81,14 +91,14 @@ fn route(route: &Route) -> Result<Value> {
         matches,
         action,
         headers,
-        fault,
-        cors,
+        filters,
         origin: _,
     } = route;
-    if fault.is_some() || cors.is_some() {
-        return Err("per-route filter configuration has no translation".into());
-    }
-    let mut value = json!({"name": &**name, "match": route_match(matches)?});
+    let mut value = json!({
+        "name": &**name,
+        "match": route_match(matches)?,
+        "typed_per_filter_config": per_filter(filters)?,
+    });
     match action {
         RouteAction::Forward(action) => value["route"] = forward(action)?,
         RouteAction::Redirect(redirect) => value["redirect"] = self::redirect(redirect)?,
@@ -113,12 +123,15 @@ fn forward(action: &ForwardAction) -> Result<Value> {
         host_rewrite,
         timeouts,
         retry_policy: retries,
+        append_x_forwarded_host,
         hash_policy,
-        mirrors,
+        mirrors: copies,
+        internal_redirect: redirects,
+        upgrades: upgrade_configs,
         priority,
     } = action;
-    if !(metadata_match.is_empty() && hash_policy.is_empty() && mirrors.is_empty()) {
-        return Err("metadata_match, hash_policy and mirrors have no translation".into());
+    if !metadata_match.is_empty() {
+        return Err("metadata_match has no translation".into());
     }
     let mut value = json!({
         "cluster_not_found_response_code": match cluster_not_found {
@@ -130,7 +143,14 @@ fn forward(action: &ForwardAction) -> Result<Value> {
             RoutingPriority::Default => "DEFAULT",
             RoutingPriority::High => "HIGH",
         },
+        "append_x_forwarded_host": append_x_forwarded_host,
+        "hash_policy": hash_policies(hash_policy)?,
+        "request_mirror_policies": mirrors(copies)?,
+        "upgrade_configs": upgrades(upgrade_configs),
     });
+    if let Some(policy) = redirects {
+        value["internal_redirect_policy"] = internal_redirect(policy)?;
+    }
     match cluster {
         ClusterSpecifier::Cluster(name) => value["cluster"] = json!(&**name),
         ClusterSpecifier::ClusterHeader(name) => value["cluster_header"] = json!(name.as_str()),
@@ -140,6 +160,9 @@ fn forward(action: &ForwardAction) -> Result<Value> {
             value["weighted_clusters"] = json!({"clusters": clusters?});
             if let Some(name) = &weighted.header_name {
                 value["weighted_clusters"]["header_name"] = json!(name.as_str());
+            }
+            if weighted.use_hash_policy {
+                value["weighted_clusters"]["use_hash_policy"] = json!(true);
             }
         }
         other => return Err(format!("{other:?} has no translation").into()),
@@ -151,6 +174,15 @@ fn forward(action: &ForwardAction) -> Result<Value> {
             pattern,
             substitution,
         }) => value["regex_rewrite"] = regex_rewrite(pattern, substitution),
+        Some(PathRewrite::Template(rewrite)) => {
+            value["path_rewrite_policy"] = json!({
+                "name": "envoy.path.rewrite.uri_template.uri_template_rewriter",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig",
+                    "path_template_rewrite": rewrite.as_str(),
+                },
+            })
+        }
         Some(other) => return Err(format!("{other:?} has no translation").into()),
     }
     match host_rewrite {
@@ -158,6 +190,10 @@ fn forward(action: &ForwardAction) -> Result<Value> {
         Some(HostRewrite::Literal(host)) => value["host_rewrite_literal"] = json!(text(host)),
         Some(HostRewrite::Auto) => value["auto_host_rewrite"] = json!(true),
         Some(HostRewrite::Header(name)) => value["host_rewrite_header"] = json!(name.as_str()),
+        Some(HostRewrite::PathRegex {
+            pattern,
+            substitution,
+        }) => value["host_rewrite_path_regex"] = regex_rewrite(pattern, substitution),
         Some(other) => return Err(format!("{other:?} has no translation").into()),
     }
     set_timeouts(&mut value, timeouts);
@@ -170,6 +206,8 @@ fn forward(action: &ForwardAction) -> Result<Value> {
 fn weighted_cluster(cluster: &WeightedCluster) -> Result<Value> {
     let WeightedCluster {
         name,
+        cluster_header,
+        filters,
         weight,
         metadata_match,
         headers,
@@ -179,7 +217,11 @@ fn weighted_cluster(cluster: &WeightedCluster) -> Result<Value> {
     if !metadata_match.is_empty() {
         return Err("metadata_match has no translation".into());
     }
-    let mut value = json!({"name": &**name, "weight": weight});
+    let mut value = json!({"weight": weight, "typed_per_filter_config": per_filter(filters)?});
+    match cluster_header {
+        None => value["name"] = json!(&**name),
+        Some(header) => value["cluster_header"] = json!(header.as_str()),
+    }
     if let Some(host) = host_rewrite_literal {
         value["host_rewrite_literal"] = json!(text(host));
     }
@@ -229,7 +271,7 @@ fn redirect(redirect: &Redirect) -> Result<Value> {
     Ok(value)
 }
 
-fn regex_rewrite(pattern: &Regex, substitution: &str) -> Value {
+pub(super) fn regex_rewrite(pattern: &Regex, substitution: &str) -> Value {
     json!({"pattern": regex(pattern), "substitution": substitution})
 }
 
@@ -250,10 +292,10 @@ fn set_mutation(level: &mut Value, mutation: &HeaderMutation) {
     level["response_headers_to_add"] = response_add.iter().map(header_option).collect();
 }
 
-fn header_option(option: &HeaderValueOption) -> Value {
+pub(super) fn header_option(option: &HeaderValueOption) -> Value {
     json!({
-        // Ours are literal; Envoy's are formats.
-        "header": {"key": option.name.as_str(), "value": text(&option.value).replace('%', "%%")},
+        "header": {"key": option.name.as_str(), "value": option.value.to_string()},
+        "keep_empty_value": option.keep_empty_value,
         "append_action": match option.action {
             AppendAction::AppendIfExistsOrAdd => "APPEND_IF_EXISTS_OR_ADD",
             AppendAction::AddIfAbsent => "ADD_IF_ABSENT",
@@ -263,6 +305,6 @@ fn header_option(option: &HeaderValueOption) -> Value {
     })
 }
 
-fn text(value: &http::HeaderValue) -> String {
+pub(super) fn text(value: &http::HeaderValue) -> String {
     wire::text(value.as_bytes())
 }

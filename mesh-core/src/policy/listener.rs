@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Name, Origin};
+use super::{HttpFilter, Name, Origin};
 
 /// `envoy.config.listener.v3.Listener`: where requests enter the mesh's view.
 ///
@@ -44,18 +44,50 @@ pub struct FilterChain {
 #[non_exhaustive]
 pub struct FilterChainMatch {}
 
-/// `HttpConnectionManager`: names the routes; HTTP filters will be listed here in order.
+/// `HttpConnectionManager`: names the routes, and the filters that requests pass on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpConnectionManager {
     /// The [`RouteConfiguration`](super::RouteConfiguration) by name.
     pub route_config: Name,
+    /// In order, without the router.
+    pub http_filters: Vec<HttpFilter>,
+    /// `upgrade_configs`. When it is empty, every upgrade is allowed that its route does not refuse;
+    /// otherwise only those that are enabled here or by the route.
+    pub upgrades: Vec<UpgradeConfig>,
+}
+
+/// `UpgradeConfig` of a connection manager or route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpgradeConfig {
+    /// `upgrade_type`, as the `upgrade` header names it; case does not count.
+    pub upgrade_type: Name,
+    /// Whether it is allowed; otherwise such requests get 403.
+    pub enabled: bool,
+}
+
+impl HttpConnectionManager {
+    /// With the filters that Istio's sidecars have: CORS, then faults. Neither does anything but for
+    /// the routes that say so.
+    pub fn new(route_config: impl Into<Name>) -> Self {
+        Self {
+            route_config: route_config.into(),
+            http_filters: vec![HttpFilter::cors(), HttpFilter::fault()],
+            upgrades: Vec::new(),
+        }
+    }
+
+    /// With these filters and no others.
+    #[must_use]
+    pub fn with_filters(mut self, filters: Vec<HttpFilter>) -> Self {
+        self.http_filters = filters;
+        self
+    }
 }
 
 impl Listener {
     /// An outbound listener that sends everything dialled on `port` through `route_config`.
     pub fn outbound(port: Option<u16>, route_config: impl Into<Name>) -> Self {
-        let route_config = route_config.into();
         Self {
             name: match port {
                 Some(port) => format!("outbound_{port}").into(),
@@ -65,7 +97,7 @@ impl Listener {
             port,
             filter_chains: vec![FilterChain {
                 matches: FilterChainMatch {},
-                http: HttpConnectionManager { route_config },
+                http: HttpConnectionManager::new(route_config),
             }],
             origin: Origin::Code,
         }

@@ -1,4 +1,4 @@
-use super::{FractionalPercent, Name, Regex};
+use super::{FractionalPercent, Name, Regex, UriTemplate};
 use http::HeaderName;
 
 /// `envoy.type.matcher.v3.StringMatcher`.
@@ -196,6 +196,8 @@ pub enum PathMatcher {
     Regex(Regex),
     /// `path_separated_prefix`: equal, or followed by `/`. Never ends in `/`.
     SeparatedPrefix(Name),
+    /// `path_match_policy`: the whole path fits a URI template; case always counts.
+    Template(UriTemplate),
 }
 
 /// `envoy.config.route.v3.RouteMatch`: all conditions hold.

@@ -10,34 +10,47 @@
 //! [`Cluster`](crate::cluster::Cluster) and [`Endpoint`](crate::cluster::Endpoint).
 
 mod cluster;
+mod cors;
 mod endpoint;
 mod fault;
+pub mod filter;
+mod format;
 mod fraction;
 mod header;
+mod internal_redirect;
 mod listener;
 mod matcher;
+mod mirror;
 mod origin;
 mod regex;
 mod resilience;
 mod route;
+mod uri_template;
 
 pub use self::{
     cluster::{
         CircuitBreakers, Cluster, ConnectionPool, Discovery, DnsTarget, Http2KeepAlive,
         HttpProtocol, LbPolicy, SubsetFallback, Subsets, TcpKeepalive, Thresholds,
     },
+    cors::Cors,
     endpoint::{
         Address, ClusterLoadAssignment, Endpoint, HealthStatus, Locality, LocalityEndpoints,
         Metadata, ParseAddressError,
     },
     fault::{Abort, Delay, Fault},
+    filter::{FilterConfig, FilterOverride, HttpFilter, HttpFilterKind, Mutations},
+    format::{FormatError, Formatter, Operator, Part, TimeFormat},
     fraction::{FractionalPercent, Percent, PercentError},
-    header::{AppendAction, HeaderMutation, HeaderValueOption},
-    listener::{Direction, FilterChain, FilterChainMatch, HttpConnectionManager, Listener},
+    header::{AppendAction, HeaderEdit, HeaderMutation, HeaderValueOption},
+    internal_redirect::{InternalRedirectPolicy, RedirectPredicate},
+    listener::{
+        Direction, FilterChain, FilterChainMatch, HttpConnectionManager, Listener, UpgradeConfig,
+    },
     matcher::{
         CookieMatcher, HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher, QueryMatch,
         QueryParameterMatcher, RouteMatch, StringMatch, StringMatcher,
     },
+    mirror::{MirrorCluster, RequestMirror},
     origin::Origin,
     regex::{Regex, RegexError},
     resilience::{
@@ -45,11 +58,12 @@ pub use self::{
         ResetHeader, ResetHeaderFormat, RetryBackOff, RetryBudget, RetryOn, RetryPolicy, Timeouts,
     },
     route::{
-        ClusterNotFoundCode, ClusterSpecifier, Cors, DirectResponse, ForwardAction, HostRewrite,
-        PathRewrite, Redirect, RedirectPath, RequestMirror, Route, RouteAction, RouteConfiguration,
+        ClusterNotFoundCode, ClusterSpecifier, DirectResponse, ForwardAction, HostRewrite,
+        PathRewrite, Redirect, RedirectPath, Route, RouteAction, RouteConfiguration,
         RoutingPriority, TlsRequirement, VirtualHost, WeightedCluster, WeightedClusters,
         WeightsError,
     },
+    uri_template::{UriTemplate, UriTemplateError, UriTemplateRewrite},
 };
 
 /// A resource's name, shared rather than copied.

@@ -346,13 +346,16 @@ pub enum HashPolicyKind {
     Cookie {
         /// Its name.
         name: Name,
-        /// Made for the client when absent.
+        /// Makes one when it is absent or empty, which lives so long; 0 is a session's.
         ttl: Option<Duration>,
         /// The made cookie's path.
         path: Name,
+        /// The made cookie's attributes; one without a value has only its name.
+        attributes: Vec<(Name, Name)>,
     },
-    /// The caller's address.
+    /// `connection_properties.source_ip`: this process's own address, if the client was told it;
+    /// else a number that each client draws once, so that it keeps to its endpoint all the same.
     SourceIp,
-    /// A query parameter.
+    /// A query parameter, raw.
     QueryParameter(Name),
 }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use http::{HeaderName, StatusCode};
 
 use super::{
-    Fault, FractionalPercent, HashPolicy, HeaderMutation, Metadata, Name, Origin, Regex,
-    RetryPolicy, RouteMatch, StringMatcher, Timeouts,
+    Cors, Fault, FilterConfig, FilterOverride, HashPolicy, HeaderMutation, InternalRedirectPolicy,
+    Metadata, Name, Origin, Regex, RequestMirror, RetryPolicy, RouteMatch, Timeouts, UpgradeConfig,
+    UriTemplateRewrite,
 };
 
 /// `envoy.config.route.v3.RouteConfiguration`.
@@ -21,6 +22,10 @@ pub struct RouteConfiguration {
     /// Reverses the order of header mutation levels, so that the route's win. Those of a weighted
     /// cluster are applied first all the same.
     pub most_specific_header_mutations_wins: bool,
+    /// `typed_per_filter_config`.
+    pub filters: Vec<FilterOverride>,
+    /// `request_mirror_policies`, for virtual hosts and routes that have none of their own.
+    pub mirrors: Vec<RequestMirror>,
     /// Where it was configured.
     pub origin: Origin,
 }
@@ -42,6 +47,10 @@ pub struct VirtualHost {
     pub retry_policy: Option<Arc<RetryPolicy>>,
     /// Adds `x-envoy-attempt-count` to requests.
     pub include_request_attempt_count: bool,
+    /// `typed_per_filter_config`.
+    pub filters: Vec<FilterOverride>,
+    /// `request_mirror_policies`, for routes that have none of their own.
+    pub mirrors: Vec<RequestMirror>,
     /// Where it was configured.
     pub origin: Origin,
 }
@@ -67,10 +76,8 @@ pub struct Route {
     pub action: RouteAction,
     /// Header changes.
     pub headers: HeaderMutation,
-    /// The fault filter's configuration for this route (`typed_per_filter_config`).
-    pub fault: Option<Fault>,
-    /// The CORS filter's configuration for this route.
-    pub cors: Option<Arc<Cors>>,
+    /// `typed_per_filter_config`: what the route says to the HTTP filters.
+    pub filters: Vec<FilterOverride>,
     /// Where it was configured.
     pub origin: Origin,
 }
@@ -100,14 +107,20 @@ pub struct ForwardAction {
     pub path_rewrite: Option<PathRewrite>,
     /// Changes the host.
     pub host_rewrite: Option<HostRewrite>,
+    /// Adds the old host to `x-forwarded-host` when `host_rewrite` changes it.
+    pub append_x_forwarded_host: bool,
     /// All the limits in time.
     pub timeouts: Timeouts,
     /// Replaces the virtual host's whole policy.
     pub retry_policy: Option<Arc<RetryPolicy>>,
     /// The inputs of hashing balancers, in order.
     pub hash_policy: Vec<HashPolicy>,
-    /// Copies of the request to send elsewhere.
+    /// Copies of the request to send elsewhere; when not empty, they replace the virtual host's.
     pub mirrors: Vec<RequestMirror>,
+    /// Redirects that are followed in the caller's place.
+    pub internal_redirect: Option<Arc<InternalRedirectPolicy>>,
+    /// Replaces what the connection manager says of these upgrades.
+    pub upgrades: Vec<UpgradeConfig>,
     /// Which circuit-breaker thresholds count it.
     pub priority: RoutingPriority,
 }
@@ -131,6 +144,8 @@ pub struct WeightedClusters {
     total: u32,
     /// A request header whose unsigned integer replaces the draw.
     pub header_name: Option<HeaderName>,
+    /// The hash that the route's policies make of the request replaces the draw, if there is one.
+    pub use_hash_policy: bool,
 }
 
 /// `WeightedCluster.ClusterWeight`.
@@ -138,6 +153,8 @@ pub struct WeightedClusters {
 pub struct WeightedCluster {
     /// The cluster.
     pub name: Name,
+    /// Names it by the first value of a request header, in place of `name`.
+    pub cluster_header: Option<HeaderName>,
     /// Its share of the total.
     pub weight: u32,
     /// Merged over the route's subset criteria.
@@ -146,8 +163,20 @@ pub struct WeightedCluster {
     pub headers: HeaderMutation,
     /// Overrides the route's host rewrite.
     pub host_rewrite_literal: Option<http::HeaderValue>,
+    /// `typed_per_filter_config`, more specific than the route's.
+    pub filters: Vec<FilterOverride>,
     /// Where it was configured.
     pub origin: Origin,
+}
+
+impl ClusterSpecifier {
+    /// The entries to draw from, when there are several.
+    pub const fn weighted(&self) -> Option<&WeightedClusters> {
+        match self {
+            Self::Weighted(weighted) => Some(weighted),
+            _ => None,
+        }
+    }
 }
 
 impl WeightedCluster {
@@ -155,10 +184,12 @@ impl WeightedCluster {
     pub fn new(name: impl Into<Name>, weight: u32) -> Self {
         Self {
             name: name.into(),
+            cluster_header: None,
             weight,
             metadata_match: Metadata::default(),
             headers: HeaderMutation::default(),
             host_rewrite_literal: None,
+            filters: Vec::new(),
             origin: Origin::Code,
         }
     }
@@ -179,6 +210,7 @@ impl WeightedClusters {
                 clusters,
                 total,
                 header_name: None,
+                use_hash_policy: false,
             }),
             _ => Err(WeightsError(sum)),
         }
@@ -244,6 +276,9 @@ pub enum PathRewrite {
         /// With what; `\N` for groups.
         substitution: Name,
     },
+    /// `path_rewrite_policy`: made of the variables of the route's
+    /// [`PathMatcher::Template`](super::PathMatcher::Template).
+    Template(UriTemplateRewrite),
 }
 
 /// How the host changes.
@@ -256,6 +291,14 @@ pub enum HostRewrite {
     Auto,
     /// `host_rewrite_header`: the first value of a header; absent or empty leaves the host alone.
     Header(HeaderName),
+    /// `host_rewrite_path_regex`: what the regex makes of the path, without its query and before it
+    /// is rewritten.
+    PathRegex {
+        /// What is replaced.
+        pattern: Regex,
+        /// With what; `\N` for groups.
+        substitution: Name,
+    },
 }
 
 /// `envoy.config.route.v3.RedirectAction`.
@@ -301,36 +344,6 @@ pub struct DirectResponse {
     pub body: Name,
 }
 
-/// `RouteAction.RequestMirrorPolicy`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestMirror {
-    /// Where the copy goes.
-    pub cluster: Name,
-    /// The share of requests copied.
-    pub fraction: FractionalPercent,
-    /// Leaves the host without the `-shadow` suffix; Istio's default.
-    pub disable_shadow_host_suffix_append: bool,
-}
-
-/// `envoy.extensions.filters.http.cors.v3.CorsPolicy`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cors {
-    /// Which origins are allowed.
-    pub allow_origin: Vec<StringMatcher>,
-    /// `access-control-allow-methods`.
-    pub allow_methods: Option<Name>,
-    /// `access-control-allow-headers`.
-    pub allow_headers: Option<Name>,
-    /// `access-control-expose-headers`.
-    pub expose_headers: Option<Name>,
-    /// `access-control-max-age`.
-    pub max_age: Option<Name>,
-    /// `access-control-allow-credentials`.
-    pub allow_credentials: bool,
-    /// Preflights from other origins go upstream. Envoy's default is true.
-    pub forward_not_matching_preflights: bool,
-}
-
 impl ForwardAction {
     /// Forwards to `cluster` with Envoy's defaults, but without its 15 s timeout: a source that
     /// wants one says so.
@@ -341,10 +354,13 @@ impl ForwardAction {
             metadata_match: Metadata::default(),
             path_rewrite: None,
             host_rewrite: None,
+            append_x_forwarded_host: false,
             timeouts: Timeouts::default(),
             retry_policy: None,
             hash_policy: Vec::new(),
             mirrors: Vec::new(),
+            internal_redirect: None,
+            upgrades: Vec::new(),
             priority: RoutingPriority::Default,
         }
     }
@@ -372,10 +388,25 @@ impl Route {
             matches,
             action,
             headers: HeaderMutation::default(),
-            fault: None,
-            cors: None,
+            filters: Vec::new(),
             origin: Origin::Code,
         }
+    }
+
+    /// What the route says to the fault filter.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.filters.iter().find_map(|f| match &f.config {
+            Some(FilterConfig::Fault(fault)) => Some(fault),
+            _ => None,
+        })
+    }
+
+    /// What the route says to the CORS filter.
+    pub fn cors(&self) -> Option<&Arc<Cors>> {
+        self.filters.iter().find_map(|f| match &f.config {
+            Some(FilterConfig::Cors(cors)) => Some(cors),
+            _ => None,
+        })
     }
 
     /// Sends what matches to one cluster.
@@ -424,6 +455,8 @@ impl VirtualHost {
             headers: HeaderMutation::default(),
             retry_policy: None,
             include_request_attempt_count: false,
+            filters: Vec::new(),
+            mirrors: Vec::new(),
             origin: Origin::Code,
         }
     }
@@ -438,6 +471,8 @@ impl RouteConfiguration {
             ignore_port_in_host_matching: true,
             headers: HeaderMutation::default(),
             most_specific_header_mutations_wins: false,
+            filters: Vec::new(),
+            mirrors: Vec::new(),
             origin: Origin::Code,
         }
     }

@@ -6,7 +6,8 @@ use http::{HeaderName, StatusCode};
 
 use super::{
     Mismatch, RequestHead, Router,
-    choose::{choose_cluster, draw_in_header},
+    applied::applied,
+    choose::{choose_cluster, dictated},
     host::{Domain, without_port},
     matching::{failures, matches},
     rewrite::{redirect_location, tls_redirect},
@@ -35,6 +36,8 @@ pub struct RouteExplanation {
     pub untried: usize,
     /// What became of the request.
     pub decision: Decision,
+    /// What the route's policies do to it besides: one sentence each, in the order they apply.
+    pub policies: Vec<String>,
 }
 
 /// The virtual host chosen.
@@ -127,6 +130,8 @@ pub enum How {
         draw: u64,
         /// The request header that dictated it, if one did.
         from_header: Option<HeaderName>,
+        /// Whether the request's hash did.
+        from_hash: bool,
         /// The sum of the weights.
         total: u32,
         /// `draw % total`: the place on the line of all shares.
@@ -169,13 +174,12 @@ pub fn explain(router: &Router, head: &RequestHead<'_>, random: u64) -> RouteExp
         rules: Vec::new(),
         untried: 0,
         decision: Decision::NoRoute,
+        policies: Vec::new(),
     };
-    let Some(virtual_host) = explanation
-        .virtual_host
-        .as_ref()
-        .ok()
-        .and_then(|chosen| config.virtual_hosts.get(chosen.index))
-    else {
+    let Some(host) = explanation.virtual_host.as_ref().ok().map(|c| c.index) else {
+        return explanation;
+    };
+    let Some(virtual_host) = config.virtual_hosts.get(host) else {
         return explanation;
     };
     if let Some(location) = tls_redirect(virtual_host, head) {
@@ -194,6 +198,14 @@ pub fn explain(router: &Router, head: &RequestHead<'_>, random: u64) -> RouteExp
         if matched {
             explanation.untried = virtual_host.routes.len() - index - 1;
             explanation.decision = explain_action(route, head, random);
+            let weighted = match &route.action {
+                RouteAction::Forward(action) => {
+                    choose_cluster(action, head, random).and_then(|choice| choice.weighted)
+                }
+                _ => None,
+            };
+            let weighted = weighted.map(|(index, _)| index);
+            explanation.policies = applied(router, (host, index), weighted, head, random);
             break;
         }
     }
@@ -281,7 +293,7 @@ fn explain_cluster(
         ClusterSpecifier::ClusterHeader(name) => How::Header(name.clone()),
         ClusterSpecifier::Weighted(clusters) => {
             let chosen = weighted.map(|(index, _)| index);
-            explain_weights(clusters, chosen, draw_in_header(clusters, head), random)
+            explain_weights(clusters, chosen, dictated(action, head), random)
         }
     };
     let subset = match weighted {
@@ -318,7 +330,11 @@ fn explain_weights(
     How::Weighted {
         entries: weighted.clusters().iter().enumerate().map(entry).collect(),
         draw,
-        from_header: weighted.header_name.clone().filter(|_| dictated.is_some()),
+        from_header: weighted
+            .header_name
+            .clone()
+            .filter(|_| dictated.is_some() && !weighted.use_hash_policy),
+        from_hash: weighted.use_hash_policy && dictated.is_some(),
         total: weighted.total(),
         roll: draw % u64::from(weighted.total()),
     }

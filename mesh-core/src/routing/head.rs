@@ -18,6 +18,9 @@ pub struct RequestHead<'a> {
     pub path: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// What stands for the caller's address where one is hashed: this process's, or a number that
+    /// the client drew. Empty when there is none.
+    pub source: &'a str,
 }
 
 impl<'a> RequestHead<'a> {

@@ -135,6 +135,7 @@ pub(super) fn path_matches(route_match: &RouteMatch, path: &str) -> bool {
                 begins(prefix) && matches!(path.get(prefix.len()), None | Some(b'/'))
             }
             PathMatcher::Regex(regex) => regex.is_match(path),
+            PathMatcher::Template(template) => template.is_match(path),
         }
 }
 
@@ -235,6 +236,7 @@ mod tests {
             authority: "",
             path: "/",
             headers: &headers,
+            source: "",
         };
         assert!(header_matches(&matcher, &request));
         assert!(!response_header_matches(&matcher, &headers));

@@ -19,7 +19,7 @@ use crate::policy::{
 ///
 /// let headers = HeaderMap::from_iter([(USER_AGENT, "bob".parse().unwrap())]);
 /// let head = RequestHead {
-///     method: &Method::GET, scheme: "http", authority: "reviews", path: "/", headers: &headers,
+///     method: &Method::GET, scheme: "http", authority: "reviews", path: "/", headers: &headers, source: "",
 /// };
 /// let rule = RouteMatch::any().with_header(HeaderMatcher::exact(USER_AGENT, "jason"));
 /// let why = matches(&rule, &head, 0).unwrap_err();
@@ -91,6 +91,13 @@ fn path(f: &mut Formatter<'_>, route_match: &RouteMatch, path: &str) -> fmt::Res
             return write!(
                 f,
                 "path: {path} does not match the regex {}",
+                wanted.as_str()
+            );
+        }
+        PathMatcher::Template(wanted) => {
+            return write!(
+                f,
+                "path: {path} does not fit the template {}",
                 wanted.as_str()
             );
         }

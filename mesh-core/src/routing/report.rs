@@ -24,6 +24,9 @@ impl Display for RouteExplanation {
             1 => writeln!(f, "  1 more rule not tried")?,
             n => writeln!(f, "  {n} more rules not tried")?,
         }
+        for policy in &self.policies {
+            writeln!(f, "  {policy}")?;
+        }
         self.decision.fmt(f)
     }
 }
@@ -63,6 +66,7 @@ impl Display for ClusterExplanation {
         if let How::Weighted {
             draw,
             from_header,
+            from_hash,
             total,
             roll,
             entries,
@@ -71,6 +75,9 @@ impl Display for ClusterExplanation {
             write!(f, "weights: roll {roll} of {total} (draw {draw}")?;
             if let Some(header) = from_header {
                 write!(f, ", from header {header}")?;
+            }
+            if *from_hash {
+                f.write_str(", from the request's hash")?;
             }
             writeln!(f, ")")?;
             for entry in entries {

@@ -21,6 +21,14 @@ pub fn rewrite_path(
             pattern,
             substitution,
         } => Some(replace_regex(pattern, substitution, path_and_query)),
+        PathRewrite::Template(rewrite) => {
+            let PathMatcher::Template(template) = matcher else {
+                return None;
+            };
+            let path = path_without_query(path_and_query);
+            let new = rewrite.rewrite(template, path)?;
+            Some(new + &path_and_query[path.len()..])
+        }
     }
 }
 
@@ -95,7 +103,9 @@ fn redirect_path(redirect: &Redirect, matcher: &PathMatcher, path: &str) -> Stri
 fn replace_matched(matcher: &PathMatcher, to: &Name, path_and_query: &str) -> Option<String> {
     let matched = match matcher {
         PathMatcher::Prefix(prefix) | PathMatcher::SeparatedPrefix(prefix) => prefix.len(),
-        PathMatcher::Exact(_) | PathMatcher::Regex(_) => path_without_query(path_and_query).len(),
+        PathMatcher::Exact(_) | PathMatcher::Regex(_) | PathMatcher::Template(_) => {
+            path_without_query(path_and_query).len()
+        }
     };
     let rest = path_and_query.get(matched..)?;
     (!to.is_empty()).then(|| format!("{to}{rest}"))
@@ -108,7 +118,7 @@ fn replace_regex(pattern: &Regex, substitution: &str, path_and_query: &str) -> S
 }
 
 /// The host and `:port` of an authority; the port is empty when there is none.
-fn split_port(authority: &str) -> (&str, &str) {
+pub(super) fn split_port(authority: &str) -> (&str, &str) {
     let colon = if authority.starts_with('[') {
         authority.rfind("]:").map(|at| at + 1)
     } else {

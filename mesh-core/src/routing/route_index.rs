@@ -121,6 +121,6 @@ fn literal(route: &Route) -> Option<(&str, Reach)> {
         PathMatcher::Prefix(path) => Some((path, Reach::Prefix)),
         PathMatcher::Exact(path) => Some((path, Reach::Exact)),
         PathMatcher::SeparatedPrefix(path) => Some((path, Reach::Separated)),
-        PathMatcher::Regex(_) => None,
+        PathMatcher::Regex(_) | PathMatcher::Template(_) => None,
     }
 }

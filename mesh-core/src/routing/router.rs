@@ -6,15 +6,16 @@ use http::header::HOST;
 
 use super::{
     RequestHead,
+    filters::{self, Filter, FilterPlans},
     host::{Domain, HostTable, without_port},
     route_index::RouteIndex,
 };
 use crate::policy::{
-    ClusterSpecifier, HeaderMutation, Name, Origin, PathMatcher, Route, RouteAction,
-    RouteConfiguration,
+    ForwardAction, HeaderMutation, HttpConnectionManager, Name, Origin, PathMatcher, PathRewrite,
+    Route, RouteAction, RouteConfiguration,
 };
 
-/// A compiled [`RouteConfiguration`].
+/// A compiled [`RouteConfiguration`], with the filters of the connection manager that names it.
 ///
 /// ```
 /// use mesh_core::{policy::{Route, RouteConfiguration, RouteMatch, VirtualHost}, routing::*};
@@ -29,10 +30,16 @@ use crate::policy::{
 #[derive(Debug)]
 pub struct Router {
     config: Arc<RouteConfiguration>,
+    manager: HttpConnectionManager,
     hosts: HostTable,
     /// Of each virtual host.
     routes: Box<[RouteIndex]>,
+    /// `None` when no request runs any.
+    filters: Option<Box<FilterPlans>>,
     changes_headers: bool,
+    formats_requests: bool,
+    formats_responses: bool,
+    limits_upgrades: bool,
 }
 
 /// A virtual host or route that an error speaks of.
@@ -89,6 +96,20 @@ pub enum RouterError {
         /// Whose that is.
         virtual_host: Box<Place>,
     },
+    /// A path rewrite that needs a variable which the route's path template lacks, or has no
+    /// template to take it from.
+    #[error(
+        "route {route} of virtual host {virtual_host}: the path rewrite `{rewrite}` needs a path template \
+         with its variables"
+    )]
+    TemplateRewrite {
+        /// The rewrite.
+        rewrite: String,
+        /// Whose it is.
+        route: Box<Place>,
+        /// Whose that is.
+        virtual_host: Box<Place>,
+    },
     /// A header mutation that adds or removes `host`; a host rewrite is what changes it.
     #[error("the header mutation of {0} changes `host`; use a host rewrite")]
     HostMutation(Place),
@@ -98,9 +119,23 @@ pub enum RouterError {
 }
 
 impl Router {
+    /// With the filters that a connection manager has by default.
+    ///
     /// # Errors
     /// When Envoy would reject the configuration, or one of its domains could never match.
     pub fn try_new(config: Arc<RouteConfiguration>) -> Result<Self, RouterError> {
+        let manager = HttpConnectionManager::new(config.name.clone());
+        Self::with_manager(config, &manager)
+    }
+
+    /// With the filters of `manager`.
+    ///
+    /// # Errors
+    /// When Envoy would reject the configuration, or one of its domains could never match.
+    pub fn with_manager(
+        config: Arc<RouteConfiguration>,
+        manager: &HttpConnectionManager,
+    ) -> Result<Self, RouterError> {
         let place = |name: &Name, origin: &Origin| Place {
             name: name.clone(),
             origin: origin.clone(),
@@ -138,8 +173,18 @@ impl Router {
             routes.push(RouteIndex::new(&virtual_host.routes).ok_or_else(too_large)?);
         }
         let hosts = HostTable::new(&domains).ok_or_else(too_large)?;
+        let any = |test: fn(&HeaderMutation) -> bool| mutations(&config).any(test);
+        let filters_format = filters::formats(&manager.http_filters, &config);
         Ok(Self {
-            changes_headers: changes_headers(&config),
+            changes_headers: any(|m| !m.is_empty()),
+            formats_requests: any(HeaderMutation::formats_requests)
+                || filters_format.0
+                || mirrors_edit(&config),
+            formats_responses: any(HeaderMutation::formats_responses) || filters_format.1,
+            limits_upgrades: !manager.upgrades.is_empty()
+                || forwards(&config).any(|action| !action.upgrades.is_empty()),
+            filters: FilterPlans::new(&manager.http_filters, &config).map(Box::new),
+            manager: manager.clone(),
             config,
             hosts,
             routes: routes.into(),
@@ -150,6 +195,40 @@ impl Router {
     #[inline]
     pub fn config(&self) -> &Arc<RouteConfiguration> {
         &self.config
+    }
+
+    /// The connection manager that it was compiled for.
+    pub const fn manager(&self) -> &HttpConnectionManager {
+        &self.manager
+    }
+
+    /// What a request to that route (by virtual host and route) and weighted cluster runs, in order;
+    /// without a route, what the connection manager alone says.
+    #[inline]
+    pub fn filters(&self, route: Option<(usize, usize)>, weighted: Option<usize>) -> &[Filter] {
+        match &self.filters {
+            None => &[],
+            Some(plans) => plans.get(route, weighted),
+        }
+    }
+
+    /// Whether a value that it puts into a request's headers has operators, so that
+    /// [`Facts`](super::Facts) are needed.
+    #[inline]
+    pub const fn formats_requests(&self) -> bool {
+        self.formats_requests
+    }
+
+    /// The same of responses.
+    #[inline]
+    pub const fn formats_responses(&self) -> bool {
+        self.formats_responses
+    }
+
+    /// Whether it says anything about upgrades.
+    #[inline]
+    pub const fn limits_upgrades(&self) -> bool {
+        self.limits_upgrades
     }
 
     /// Whether any of its levels changes any headers: most configurations have none, and need not be
@@ -203,9 +282,23 @@ fn check_route(
         });
     }
     check_mutation(&route.headers, &place)?;
-    if let RouteAction::Forward(action) = &route.action
-        && let ClusterSpecifier::Weighted(weighted) = &action.cluster
-    {
+    let RouteAction::Forward(action) = &route.action else {
+        return Ok(());
+    };
+    if let Some(PathRewrite::Template(rewrite)) = &action.path_rewrite {
+        let fits = match &route.matches.path {
+            PathMatcher::Template(template) => rewrite.missing_from(template).is_none(),
+            _ => false,
+        };
+        if !fits {
+            return Err(RouterError::TemplateRewrite {
+                rewrite: rewrite.as_str().to_owned(),
+                route: place().into(),
+                virtual_host: virtual_host.clone().into(),
+            });
+        }
+    }
+    if let Some(weighted) = action.cluster.weighted() {
         for cluster in weighted.clusters() {
             check_mutation(&cluster.headers, || Place {
                 name: cluster.name.clone(),
@@ -228,22 +321,33 @@ fn check_mutation(mutation: &HeaderMutation, place: impl Fn() -> Place) -> Resul
     }
 }
 
-fn changes_headers(config: &RouteConfiguration) -> bool {
-    let weighted = |route: &Route| match &route.action {
-        RouteAction::Forward(action) => match &action.cluster {
-            ClusterSpecifier::Weighted(weighted) => {
-                weighted.clusters().iter().any(|c| !c.headers.is_empty())
-            }
-            _ => false,
-        },
-        _ => false,
-    };
-    !config.headers.is_empty()
-        || config.virtual_hosts.iter().any(|host| {
-            !host.headers.is_empty()
-                || host
-                    .routes
-                    .iter()
-                    .any(|route| !route.headers.is_empty() || weighted(route))
-        })
+fn forwards(config: &RouteConfiguration) -> impl Iterator<Item = &ForwardAction> {
+    let routes = config.virtual_hosts.iter().flat_map(|host| &host.routes);
+    routes.filter_map(|route| match &route.action {
+        RouteAction::Forward(action) => Some(&**action),
+        _ => None,
+    })
+}
+
+/// Of all levels.
+fn mutations(config: &RouteConfiguration) -> impl Iterator<Item = &HeaderMutation> {
+    let hosts = config.virtual_hosts.iter();
+    let hosts = hosts.flat_map(|host| {
+        let routes = host.routes.iter().map(|route| &route.headers);
+        std::iter::once(&host.headers).chain(routes)
+    });
+    let weighted = forwards(config)
+        .filter_map(|action| action.cluster.weighted())
+        .flat_map(|weighted| weighted.clusters())
+        .map(|cluster| &cluster.headers);
+    let own = std::iter::once(&config.headers);
+    own.chain(hosts).chain(weighted)
+}
+
+/// Whether any mirror changes headers.
+fn mirrors_edit(config: &RouteConfiguration) -> bool {
+    let hosts = config.virtual_hosts.iter().flat_map(|host| &host.mirrors);
+    let routes = forwards(config).flat_map(|action| &action.mirrors);
+    let mut all = config.mirrors.iter().chain(hosts).chain(routes);
+    all.any(|mirror| !mirror.request_headers.is_empty())
 }

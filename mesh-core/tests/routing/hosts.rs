@@ -145,11 +145,11 @@ fn a_separated_prefix_is_a_path_without_a_final_slash() {
 
 #[test]
 fn a_mutation_may_not_touch_host() {
-    let option = HeaderValueOption {
-        name: http::header::HOST,
-        value: HeaderValue::from_static("x"),
-        action: Default::default(),
-    };
+    let option = HeaderValueOption::new(
+        http::header::HOST,
+        HeaderValue::from_static("x"),
+        Default::default(),
+    );
     let mut added = config(&[&["*"]], true);
     added.virtual_hosts[0].routes[0]
         .headers

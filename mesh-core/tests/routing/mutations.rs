@@ -11,11 +11,11 @@ use mesh_core::{
 };
 
 fn set(name: &'static str, value: &'static str, action: AppendAction) -> HeaderValueOption {
-    HeaderValueOption {
-        name: HeaderName::from_static(name),
-        value: HeaderValue::from_static(value),
+    HeaderValueOption::new(
+        HeaderName::from_static(name),
+        HeaderValue::from_static(value),
         action,
-    }
+    )
 }
 
 fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
@@ -39,7 +39,7 @@ fn overwrites_come_before_additions_and_both_see_the_original_headers() {
         ..HeaderMutation::default()
     };
     let mut headers = HeaderMap::new();
-    mutate_response(&mut headers, &mutation);
+    mutate_response(&mut headers, &mutation, None);
     assert_eq!(values(&headers, "x"), ["2", "1"]);
     assert_eq!(values(&headers, "y"), ["1", "2"]);
     assert_eq!(values(&headers, "z"), ["1"]);
@@ -62,11 +62,11 @@ fn removals_run_first_and_an_empty_value_does_nothing() {
     for name in ["a", "a", "b", "c"] {
         headers.append(name, HeaderValue::from_static("old"));
     }
-    mutate_request(&mut headers, &mutation);
+    mutate_request(&mut headers, &mutation, None);
     assert_eq!(values(&headers, "a"), ["new"]);
     assert_eq!(values(&headers, "c"), ["old"]);
     assert!(!headers.contains_key("b") && !headers.contains_key("d"));
-    mutate_response(&mut headers, &mutation);
+    mutate_response(&mut headers, &mutation, None);
     assert_eq!(
         values(&headers, "a"),
         ["new"],
@@ -95,8 +95,8 @@ fn the_least_specific_level_wins_unless_told_otherwise() {
     let apply = |config: &RouteConfiguration, weighted| {
         let levels = MutationLevels::new(config, &host, &route, weighted);
         let (mut request, mut response) = (HeaderMap::new(), HeaderMap::new());
-        levels.mutate_request(&mut request);
-        levels.mutate_response(&mut response);
+        levels.mutate_request(&mut request, None);
+        levels.mutate_response(&mut response, None);
         assert_eq!(values(&request, "won"), values(&response, "won"));
         (values(&request, "won"), values(&request, "order"))
     };

@@ -42,6 +42,7 @@ impl Request {
             authority: &self.authority,
             path: &self.path,
             headers: &self.headers,
+            source: "",
         }
     }
 }

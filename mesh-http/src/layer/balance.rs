@@ -120,7 +120,8 @@ fn pick(call: &mut Call) -> Result<(), Error> {
     ) && !endpoint.hostname().is_empty()
         && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
     {
-        rewrite_host(&mut call.request, host);
+        let forwarded = action.is_some_and(|a| a.append_x_forwarded_host);
+        rewrite_host(&mut call.request, host, forwarded);
     }
     if target.is_some_and(|t| t.virtual_host().include_request_attempt_count) {
         call.request

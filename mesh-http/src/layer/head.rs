@@ -35,6 +35,7 @@ pub(crate) fn head<B>(request: &Request<B>) -> RequestHead<'_> {
             None => "/",
         },
         headers: request.headers(),
+        source: "",
     }
 }
 

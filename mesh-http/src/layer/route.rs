@@ -9,11 +9,11 @@ use http::{
 };
 use mesh_core::{
     Flag, Mesh, SnapshotRef, is_grpc,
-    policy::{ClusterNotFoundCode, Fault, ForwardAction, HostRewrite, RouteAction},
-    routing::{self, MutationLevels, RequestHead, Router},
+    policy::{ClusterNotFoundCode, Fault, ForwardAction, HostRewrite, Redirect, RouteAction},
+    routing::{self, Filter, MutationLevels, RequestHead, Router},
 };
 
-use super::{dialled, fault::inject, root_path};
+use super::{dialled, fault::inject, head, root_path};
 use crate::{
     Body, Error,
     call::{Call, Destination, Step, Target},
@@ -21,6 +21,7 @@ use crate::{
 };
 
 const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 
 /// Routes by the current snapshot of a [`Mesh`]; what it learns steers the layers below.
@@ -59,7 +60,7 @@ impl<S: Step> Step for Route<S> {
 impl<S: Step> Route<S> {
     async fn through_fault(&self, found: Found, call: &mut Call) -> Result<(), Error> {
         let fault = match &found {
-            Found::Forward(target) => target.route().fault.as_ref(),
+            Found::Forward(target) => fault_of(target.filters()),
             Found::Reply { fault, .. } => fault.as_ref(),
         };
         if let Some(fault) = fault
@@ -94,7 +95,7 @@ fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {
     root_path(call.request.uri_mut());
     let draw = call.env().random.next_u64();
     match find(mesh.load(), &call.request, draw)? {
-        Found::Forward(target) if target.route().fault.is_none() => {
+        Found::Forward(target) if fault_of(target.filters()).is_none() => {
             forward(target, call)?;
             Ok(Next::Forward)
         }
@@ -129,7 +130,7 @@ fn finish(result: Result<(), Error>, call: &mut Call) -> Result<(), Error> {
         return result;
     }
     if let Some(response) = &mut call.response {
-        levels.mutate_response(response.headers_mut());
+        levels.mutate_response(response.headers_mut(), None);
     }
     result.map_err(|error| error.with_reply_headers(levels))
 }
@@ -181,9 +182,14 @@ fn find(snapshot: SnapshotRef, request: &Request<Body>, draw: u64) -> Result<Fou
             return reply_with(status, Some(location), "", grpc(), router, host, index);
         }
         RouteAction::DirectResponse(direct) => {
+            // RFC 9110 §15.3.2: what was created is the request's own URL.
+            let located = direct.status == StatusCode::CREATED || direct.status.is_redirection();
+            let itself = Redirect::default();
+            let location =
+                located.then(|| routing::redirect_location(&itself, &route.matches.path, &head));
             return reply_with(
                 direct.status,
-                None,
+                location,
                 &direct.body,
                 grpc(),
                 router,
@@ -286,8 +292,8 @@ fn reply_with(
     body: &str,
     grpc: bool,
     router: &Router,
-    host: usize,
-    route: usize,
+    host_index: usize,
+    route_index: usize,
 ) -> Result<Found, Error> {
     let mut response = local_reply(status, body, grpc);
     if let Some(location) = location {
@@ -296,12 +302,12 @@ fn reply_with(
             .insert(header::LOCATION, location_value(location)?);
     }
     let config = router.config();
-    let host = &config.virtual_hosts[host];
-    let route = &host.routes[route];
-    MutationLevels::new(config, host, route, None).mutate_response(response.headers_mut());
+    let host = &config.virtual_hosts[host_index];
+    let route = &host.routes[route_index];
+    MutationLevels::new(config, host, route, None).mutate_response(response.headers_mut(), None);
     Ok(Found::Reply {
         response: Box::new(response),
-        fault: route.fault.clone(),
+        fault: fault_of(router.filters(Some((host_index, route_index)), None)).cloned(),
     })
 }
 
@@ -318,7 +324,7 @@ fn levels(target: &Target) -> MutationLevels<'_> {
 /// Request header changes, then the host's rewrite, then the path's: Envoy's order.
 fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     if target.changes_headers() {
-        levels(target).mutate_request(request.headers_mut());
+        levels(target).mutate_request(request.headers_mut(), None);
     }
     let Some(action) = target.action() else {
         return Ok(());
@@ -336,11 +342,18 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
             let value = request.headers().get(name);
             value.filter(|value| !value.is_empty()).cloned()
         }
+        Some(HostRewrite::PathRegex {
+            pattern,
+            substitution,
+        }) => {
+            let host = pattern.replace_all(head(request).path_without_query(), substitution);
+            HeaderValue::try_from(host).ok()
+        }
         // `Auto` waits for the endpoint.
         _ => None,
     };
     if let Some(host) = host {
-        rewrite_host(request, host);
+        rewrite_host(request, host, action.append_x_forwarded_host);
     }
     let path = request
         .uri()
@@ -372,11 +385,30 @@ fn prepare(target: &Target, request: &mut Request<Body>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes `host` over the request's, which goes on in a header, as Envoy does.
-pub(crate) fn rewrite_host<B>(request: &mut Request<B>, host: HeaderValue) {
+/// Writes `host` over the request's, which goes on in a header, as Envoy does; in two if `forwarded`.
+pub(crate) fn rewrite_host<B>(request: &mut Request<B>, host: HeaderValue, forwarded: bool) {
     let old = request.headers_mut().insert(header::HOST, host);
     let authority = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
-    if let Some(old) = old.or_else(authority) {
-        request.headers_mut().insert(X_ENVOY_ORIGINAL_HOST, old);
+    let Some(old) = old.or_else(authority) else {
+        return;
+    };
+    let headers = request.headers_mut();
+    if forwarded {
+        let value = match headers.get(&X_FORWARDED_HOST) {
+            Some(before) => [before.as_bytes(), b",", old.as_bytes()].concat(),
+            None => old.as_bytes().to_vec(),
+        };
+        // Two header values and a comma are one.
+        if let Ok(value) = HeaderValue::from_bytes(&value) {
+            headers.insert(X_FORWARDED_HOST, value);
+        }
     }
+    headers.insert(X_ENVOY_ORIGINAL_HOST, old);
+}
+
+fn fault_of(filters: &[Filter]) -> Option<&Fault> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Fault(fault) => Some(fault),
+        _ => None,
+    })
 }

@@ -79,11 +79,11 @@ async fn an_unknown_cluster_is_nc_and_an_empty_one_uh() {
         Route::to_cluster(RouteMatch::any(), "empty"),
     ];
     for route in &mut routes {
-        route.headers.response_add.push(HeaderValueOption {
-            name: HeaderName::from_static("x-back"),
-            value: http::HeaderValue::from_static("2"),
-            action: Default::default(),
-        });
+        route.headers.response_add.push(HeaderValueOption::new(
+            HeaderName::from_static("x-back"),
+            http::HeaderValue::from_static("2"),
+            Default::default(),
+        ));
     }
     let mesh = mesh(routes, [(Cluster::new("empty"), vec![])]);
     let client = Endpoints::default().client(&mesh);
@@ -163,10 +163,9 @@ async fn rewrites_and_header_changes_reach_the_upstream_and_the_caller() {
         action
     });
     routes[0].matches = RouteMatch::new(PathMatcher::Prefix("/api".into()));
-    let add = |name, value| HeaderValueOption {
-        name: HeaderName::from_static(name),
-        value: http::HeaderValue::from_static(value),
-        action: Default::default(),
+    let add = |name, value| {
+        let value = http::HeaderValue::from_static(value);
+        HeaderValueOption::new(HeaderName::from_static(name), value, Default::default())
     };
     routes[0].headers = HeaderMutation {
         request_add: vec![add("x-added", "1")],
@@ -217,7 +216,7 @@ async fn an_empty_header_rewrites_no_host() {
 #[tokio::test(start_paused = true)]
 async fn faults_delay_and_abort_without_reaching_the_upstream() {
     let mut routes = route(|action| action);
-    routes[0].fault = Some(Fault {
+    let fault = Fault {
         delay: Some(mesh_core::policy::Delay {
             fixed_delay: std::time::Duration::from_secs(3),
             percentage: FractionalPercent::ALWAYS,
@@ -226,7 +225,8 @@ async fn faults_delay_and_abort_without_reaching_the_upstream() {
             http_status: StatusCode::IM_A_TEAPOT,
             percentage: FractionalPercent::ALWAYS,
         }),
-    });
+    };
+    routes[0].filters = vec![fault.into()];
     let endpoints = Endpoints::default();
     let client = endpoints.client(&mesh(routes, [(Cluster::new("c"), vec![endpoint(1)])]));
     let started = tokio::time::Instant::now();

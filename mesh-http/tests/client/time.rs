@@ -88,7 +88,7 @@ async fn an_injected_delay_is_not_part_of_the_timeout() {
     let endpoints = Endpoints::default();
     endpoints.act(1, [Act::Slow(SECOND, 200)]);
     let mut routes = route(|a| a.with_timeouts(Timeouts::total(2 * SECOND)));
-    routes[0].fault = Some(delay(5 * SECOND));
+    routes[0].filters = vec![delay(5 * SECOND).into()];
     let mesh = mesh(routes, touchy());
     let started = Instant::now();
     let response = endpoints.client(&mesh).get("http://svc/").send().await;
@@ -103,7 +103,7 @@ async fn a_delay_holds_up_answers_of_the_routes_own_too() {
         body: "direct".into(),
     };
     let mut route = Route::new(RouteMatch::any(), RouteAction::DirectResponse(direct));
-    route.fault = Some(delay(5 * SECOND));
+    route.filters = vec![delay(5 * SECOND).into()];
     let started = Instant::now();
     let client = Endpoints::default().client(&mesh(vec![route], []));
     let response = client.get("http://svc/").send().await.unwrap();

@@ -48,8 +48,9 @@ pub(super) fn read(value: &Val<'_>) -> Option<Cors> {
         allow_headers: joined(&obj, "allowHeaders"),
         expose_headers: joined(&obj, "exposeHeaders"),
         max_age,
-        allow_credentials: obj.boolean("allowCredentials"),
-        forward_not_matching_preflights: forward.unwrap_or(true),
+        allow_credentials: Some(obj.boolean("allowCredentials")),
+        forward_not_matching_preflights: Some(forward.unwrap_or(true)),
+        ..Cors::default()
     })
 }
 

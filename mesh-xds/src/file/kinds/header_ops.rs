@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use mesh_core::policy::{AppendAction, HeaderMutation, HeaderValueOption};
+use mesh_core::policy::{AppendAction, Formatter, HeaderMutation, HeaderValueOption};
 
 use crate::file::{
     reader::{Obj, Val},
@@ -62,23 +62,21 @@ fn additions(
         let mut pairs = obj.map(field);
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         for (key, value) in pairs {
-            let Some(text) = literal(&value) else {
+            let Some(text) = formatter(&value) else {
                 continue;
             };
             if is_authority(&key) {
-                match &mut authority {
+                match (&mut authority, text.literal()) {
                     // `set` wins over `add`.
-                    Some(slot) => {
-                        slot.get_or_insert(text);
+                    (Some(slot), Some(text)) => {
+                        slot.get_or_insert(text.clone());
                     }
-                    None => value.fail("a response has no authority"),
+                    // It becomes a host rewrite, which knows no operators.
+                    (Some(_), None) => value.fail("the authority cannot have %…% operators"),
+                    (None, _) => value.fail("a response has no authority"),
                 }
             } else if let Some(name) = header_name(&key, &value) {
-                options.push(HeaderValueOption {
-                    name,
-                    value: text,
-                    action,
-                });
+                options.push(HeaderValueOption::formatted(name, text, action));
             }
         }
     }
@@ -103,15 +101,8 @@ fn header_name(key: &Arc<str>, value: &Val<'_>) -> Option<HeaderName> {
     })
 }
 
-/// A value without Envoy's `%…%` operators, which are not evaluated; `%%` is a percent sign.
-fn literal(value: &Val<'_>) -> Option<HeaderValue> {
-    let text = value.text()?;
-    let plain = text.replace("%%", "");
-    if plain.contains('%') {
-        value.fail("Envoy's %…% operators are not supported yet (write %% for a percent sign)");
-        return None;
-    }
-    HeaderValue::from_str(&text.replace("%%", "%"))
-        .map_err(|_| value.fail("is no header value"))
-        .ok()
+/// A value with Envoy's `%…%` operators; `%%` is a percent sign.
+fn formatter(value: &Val<'_>) -> Option<Formatter> {
+    let parsed = Formatter::try_new(&value.text()?);
+    parsed.map_err(|error| value.fail(error.to_string())).ok()
 }

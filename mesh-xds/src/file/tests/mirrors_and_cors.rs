@@ -83,7 +83,8 @@ fn mirror_and_mirrors_exclude_each_other() {
 
 #[test]
 fn cors_is_translated_as_istiod_does_it() {
-    let cors = |fields: &str| (*route(&format!("corsPolicy: {{{fields}}}")).cors.unwrap()).clone();
+    let cors =
+        |fields: &str| (**route(&format!("corsPolicy: {{{fields}}}")).cors().unwrap()).clone();
     assert_eq!(
         cors(
             "allowOrigins: [{exact: \"https://a.com\"}, {prefix: \"https://b\"}], allowMethods: \
@@ -99,13 +100,14 @@ fn cors_is_translated_as_istiod_does_it() {
             allow_headers: Some("x-a,x-b".into()),
             expose_headers: Some("x-c".into()),
             max_age: Some("86400".into()),
-            allow_credentials: true,
-            forward_not_matching_preflights: false,
+            allow_credentials: Some(true),
+            forward_not_matching_preflights: Some(false),
+            ..Cors::default()
         }
     );
     let deprecated = cors("allowOrigin: [\"*\"]");
     assert_eq!(deprecated.allow_origin, [StringMatcher::exact("*")]);
-    assert!(deprecated.forward_not_matching_preflights);
+    assert_eq!(deprecated.forward_not_matching_preflights, Some(true));
     assert_eq!(deprecated.allow_methods, None);
 }
 

@@ -374,17 +374,21 @@ fn header_changes_are_sorted_and_the_host_is_rewritten() {
          remove: [r]}, response: {add: {s: t}}}",
     );
     let headers = &route.headers;
-    let added: Vec<(&str, &[u8], AppendAction)> = headers
+    let added: Vec<(&str, String, AppendAction)> = headers
         .request_add
         .iter()
-        .map(|h| (h.name.as_str(), h.value.as_bytes(), h.action))
+        .map(|h| (h.name.as_str(), h.value.to_string(), h.action))
         .collect();
     assert_eq!(
         added,
         [
-            ("b", &b"100%"[..], AppendAction::OverwriteIfExistsOrAdd),
-            ("z", &b"1"[..], AppendAction::OverwriteIfExistsOrAdd),
-            ("a", &b"2"[..], AppendAction::AppendIfExistsOrAdd),
+            (
+                "b",
+                "100%%".to_owned(),
+                AppendAction::OverwriteIfExistsOrAdd
+            ),
+            ("z", "1".to_owned(), AppendAction::OverwriteIfExistsOrAdd),
+            ("a", "2".to_owned(), AppendAction::AppendIfExistsOrAdd),
         ]
     );
     assert_eq!(headers.request_remove, ["r"]);
@@ -407,7 +411,8 @@ fn the_winner_of_a_header_differs_between_one_and_several_destinations() {
     ))
     .remove(0);
     // One list, of which the last wins.
-    let values: Vec<_> = one.headers.request_add.iter().map(|h| &h.value).collect();
+    let added = one.headers.request_add.iter();
+    let values: Vec<_> = added.map(|h| h.value.to_string()).collect();
     assert_eq!(values, ["route", "dest"]);
     let host = |v: &'static str| Some(HostRewrite::Literal(http::HeaderValue::from_static(v)));
     assert_eq!(forward(&one).host_rewrite, host("route.com"));
@@ -423,7 +428,12 @@ fn the_winner_of_a_header_differs_between_one_and_several_destinations() {
     let ClusterSpecifier::Weighted(weighted) = &forward(&several).cluster else {
         panic!("{several:?}");
     };
-    assert_eq!(weighted.clusters()[0].headers.request_add[0].value, "dest");
+    assert_eq!(
+        weighted.clusters()[0].headers.request_add[0]
+            .value
+            .to_string(),
+        "dest"
+    );
     // The route's host wins in both cases.
     assert_eq!(weighted.clusters()[0].host_rewrite_literal, None);
     assert_eq!(forward(&several).host_rewrite, host("route.com"));
@@ -431,7 +441,7 @@ fn the_winner_of_a_header_differs_between_one_and_several_destinations() {
 
 #[test]
 fn a_fault_without_a_percentage_happens_to_nobody() {
-    let fault = |f: &str| route(&format!("fault: {f}")).fault.unwrap();
+    let fault = |f: &str| route(&format!("fault: {f}")).fault().unwrap().clone();
     let given = fault(
         "{delay: {fixedDelay: 2s, percentage: {value: 0.5}}, abort: {httpStatus: 503, percentage: \
          {value: 100}}}",

@@ -216,9 +216,9 @@ fn contradictions_are_refused() {
             "only be matched on gateways",
         ),
         (
-            "hosts: [a]\nhttp: [{headers: {request: {set: {x: \"%REQ(y)%\"}}}, route: \
+            "hosts: [a]\nhttp: [{headers: {request: {set: {x: \"%TRAILER(y)%\"}}}, route: \
              [{destination: {host: a}}]}]",
-            "operators are not supported yet",
+            "%TRAILER% is not supported",
         ),
     ] {
         let said = problems(&document("VirtualService", "default", "a", spec));

@@ -297,7 +297,7 @@ fn a_fault_without_a_percentage_never_happens_and_a_mirror_always() {
         "{fault: {abort: {httpStatus: 500}}, mirror: {host: b}, route: [{destination: {host: a}}]}",
     ));
     let route = &loaded.routes(80, HOST)[0];
-    let abort = route.fault.as_ref().unwrap().abort.as_ref().unwrap();
+    let abort = route.fault().unwrap().abort.as_ref().unwrap();
     assert_eq!(abort.percentage.ratio(), 0.0);
     assert_eq!(forward(route).mirrors[0].fraction.ratio(), 1.0);
 }
@@ -315,9 +315,7 @@ fn the_winner_of_a_header_depends_on_how_many_destinations_there_are() {
     };
     let values = |route: &Route| -> Vec<String> {
         let added = route.headers.request_add.iter();
-        added
-            .map(|h| String::from_utf8_lossy(h.value.as_bytes()).into_owned())
-            .collect()
+        added.map(|h| h.value.to_string()).collect()
     };
     // One list, of which the last wins.
     assert_eq!(values(&of("")), ["route", "destination"]);

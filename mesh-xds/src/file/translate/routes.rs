@@ -4,8 +4,9 @@ use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use http::HeaderValue;
 use mesh_core::policy::{
-    ClusterSpecifier, ForwardAction, HeaderMutation, HostRewrite, Name, PathMatcher, RequestMirror,
-    Route, RouteAction, RouteMatch, Timeouts, WeightedCluster, WeightedClusters,
+    ClusterSpecifier, FilterOverride, ForwardAction, HeaderMutation, HostRewrite, Name,
+    PathMatcher, RequestMirror, Route, RouteAction, RouteMatch, Timeouts, WeightedCluster,
+    WeightedClusters,
 };
 
 use super::{
@@ -130,8 +131,9 @@ impl<'a> Routes<'a> {
             _ => http.name.clone(),
         };
         route.headers = headers;
-        route.fault = http.fault.clone();
-        route.cors = http.cors.clone();
+        let fault = http.fault.clone().map(FilterOverride::from);
+        let cors = http.cors.clone().map(FilterOverride::from);
+        route.filters = cors.into_iter().chain(fault).collect();
         route.origin = entry.map_or(&http.at, |e| &e.at).origin();
         route
     }
@@ -169,9 +171,9 @@ impl<'a> Routes<'a> {
         let mirrors = http.mirror.destinations();
         action.mirrors = mirrors
             .map(|(to, fraction)| RequestMirror {
-                cluster: self.cluster(to, port),
                 fraction,
                 disable_shadow_host_suffix_append: true,
+                ..RequestMirror::to(self.cluster(to, port))
             })
             .collect();
         action
