@@ -87,7 +87,7 @@ pub fn explain(
     }
 }
 
-fn found(
+pub(crate) fn found(
     snapshot: &Snapshot,
     name: &str,
     subset: &Metadata,
@@ -139,7 +139,16 @@ impl fmt::Display for Explanation {
         let Some(cluster) = &self.cluster else {
             return Ok(());
         };
-        writeln!(f)?;
+        write!(f, "\n{}", Found(cluster))
+    }
+}
+
+/// The report of a cluster.
+pub(crate) struct Found<'a>(pub(crate) &'a ClusterReport);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(cluster) = self;
         let Some(found) = &cluster.found else {
             return write!(f, "cluster `{}` does not exist: 503 (NC)", cluster.name);
         };

@@ -32,6 +32,8 @@ pub enum Flag {
     StreamIdleTimeout,
     /// UMSDR: the stream's maximum duration was reached.
     UpstreamMaxStreamDuration,
+    /// DT: the connection's maximum duration was reached.
+    DurationTimeout,
     /// UPE: the upstream broke the protocol.
     UpstreamProtocolError,
     /// NC: the route's cluster does not exist.
@@ -57,6 +59,7 @@ impl Flag {
             Self::DownstreamConnectionTermination => "DC",
             Self::StreamIdleTimeout => "SI",
             Self::UpstreamMaxStreamDuration => "UMSDR",
+            Self::DurationTimeout => "DT",
             Self::UpstreamProtocolError => "UPE",
             Self::NoCluster => "NC",
             Self::InvalidRequest => "IH",

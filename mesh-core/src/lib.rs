@@ -19,6 +19,7 @@
 
 pub mod cluster;
 mod explain;
+mod explain_tcp;
 mod flag;
 mod mesh;
 mod outcome;
@@ -33,6 +34,7 @@ pub mod telemetry;
 
 pub use self::{
     explain::{ClusterReport, Explanation, FoundCluster, explain},
+    explain_tcp::{ChainExplanation, ListenerExplanation, TcpExplanation, explain_tcp},
     flag::Flag,
     mesh::{Mesh, PublishReport, SnapshotRef, Status, WeakMesh},
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},

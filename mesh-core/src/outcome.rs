@@ -12,6 +12,9 @@ pub enum Outcome {
         /// `grpc-status`, when the answer is gRPC and it was known.
         grpc_status: Option<u8>,
     },
+    /// A connection for raw bytes was made (Envoy's LOCAL_ORIGIN_CONNECT_SUCCESS_FINAL): all that is
+    /// learned of an endpoint whose answers nobody reads.
+    Connected,
     /// There was no whole answer.
     Failure(Failure),
 }
@@ -47,7 +50,7 @@ impl Outcome {
     }
 
     /// The HTTP code that stands for this outcome in health statistics: a gRPC status mapped as
-    /// Envoy does, 504 for timeouts, 503 for other failures.
+    /// Envoy does, 200 for a connection, 504 for timeouts, 503 for other failures.
     pub fn code(self) -> u16 {
         match self {
             Self::Response {
@@ -55,6 +58,7 @@ impl Outcome {
                 ..
             } => grpc_to_http(code),
             Self::Response { status, .. } => status.as_u16(),
+            Self::Connected => 200,
             Self::Failure(Failure::Timeout) => 504,
             Self::Failure(_) => 503,
         }
@@ -70,9 +74,9 @@ impl Outcome {
         matches!(self.code(), 502..=504)
     }
 
-    /// Whether our side, not the upstream's application, saw the failure (Envoy's "local origin").
+    /// Whether our side, not the upstream's application, decided it (Envoy's "local origin").
     pub const fn is_local_origin(self) -> bool {
-        matches!(self, Self::Failure(_))
+        matches!(self, Self::Failure(_) | Self::Connected)
     }
 }
 

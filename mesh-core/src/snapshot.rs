@@ -4,7 +4,7 @@
 //! listeners lead to routers, routers to clusters. Building one reuses whatever did not change,
 //! so routers are not rebuilt and clusters keep their state (see [`Cluster`]).
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
 
 use foldhash::fast::FixedState;
 
@@ -12,10 +12,12 @@ use crate::{
     cluster::Cluster,
     policy::{
         self, ClusterLoadAssignment, ClusterSpecifier, Direction, FilterConfig, FilterOverride,
-        HeaderMutation, HttpConnectionManager, HttpFilterKind, Listener, Name, Origin, RouteAction,
-        RouteConfiguration,
+        HeaderMutation, HttpConnectionManager, HttpFilterKind, Listener, Name, NetworkFilter,
+        Origin, RouteAction, RouteConfiguration,
     },
-    routing::{Router, RouterError},
+    routing::{
+        Connection, ListenerError, Listeners, NoTcpRoute, Router, RouterError, TcpRoute, http_chain,
+    },
 };
 
 type Map<K, V> = HashMap<K, V, FixedState>;
@@ -40,6 +42,13 @@ impl Config {
         self.listeners
             .push(Listener::outbound(None, routes.name.clone()));
         self.routes.push(Arc::new(routes));
+        self
+    }
+
+    /// Adds a listener, such as one of [`Listener::outbound_tcp`].
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
         self
     }
 
@@ -106,6 +115,16 @@ pub enum ConfigError {
         /// Where.
         origin: Origin,
     },
+    /// A listener cannot be compiled.
+    #[error("{origin}: listener `{listener}`: {source}")]
+    Listener {
+        /// The listener.
+        listener: Name,
+        /// Why.
+        source: ListenerError,
+        /// Where.
+        origin: Origin,
+    },
     /// A route configuration cannot be compiled.
     #[error("route configuration `{name}`: {source}")]
     Router {
@@ -147,6 +166,7 @@ impl fmt::Display for DanglingRoute {
 #[derive(Debug)]
 pub struct Snapshot {
     version: u64,
+    listeners: Arc<Listeners>,
     outbound: Map<u16, usize>,
     outbound_any: Option<usize>,
     routers: Vec<Arc<Router>>,
@@ -160,6 +180,7 @@ impl Snapshot {
     pub(crate) fn empty() -> Self {
         Self {
             version: 0,
+            listeners: Arc::default(),
             outbound: Map::default(),
             outbound_any: None,
             routers: Vec::new(),
@@ -199,6 +220,14 @@ impl Snapshot {
             }
         }
 
+        match previous.reuse_listeners(&config.listeners) {
+            Ok(listeners) => next.listeners = listeners,
+            Err((index, source)) => problems.push(ConfigError::Listener {
+                listener: config.listeners[index].name.clone(),
+                source,
+                origin: config.listeners[index].origin.clone(),
+            }),
+        }
         for listener in &config.listeners {
             next.add_listener(listener, &router_index, previous, &mut problems);
         }
@@ -241,44 +270,45 @@ impl Snapshot {
             });
             return;
         }
-        let [chain] = &listener.filter_chains[..] else {
-            problems.push(ConfigError::Unsupported {
-                what: "an outbound listener with other than one filter chain",
-                origin: listener.origin.clone(),
-            });
-            return;
-        };
-        let Some(&router) = routers.get(&*chain.http.route_config) else {
-            problems.push(ConfigError::MissingRouteConfiguration {
-                listener: listener.name.clone(),
-                route_config: chain.http.route_config.clone(),
-                origin: listener.origin.clone(),
-            });
-            return;
-        };
-        let router = match self.router_for(router, &chain.http, previous) {
-            Ok(router) => router,
-            Err(source) => {
-                return problems.push(ConfigError::Router {
-                    name: chain.http.route_config.clone(),
-                    source,
+        // A route configuration is missed wherever it is named.
+        for chain in listener.chains() {
+            if let NetworkFilter::Http(http) = &chain.filter
+                && !routers.contains_key(&*http.route_config)
+            {
+                problems.push(ConfigError::MissingRouteConfiguration {
+                    listener: listener.name.clone(),
+                    route_config: http.route_config.clone(),
+                    origin: listener.origin.clone(),
                 });
             }
-        };
-        let taken = match listener.port {
-            Some(port) => self.outbound.insert(port, router),
-            None => self.outbound_any.replace(router),
-        };
-        if let Some(first) = taken {
-            problems.push(ConfigError::Duplicate {
-                kind: "outbound listener for port",
-                name: listener
-                    .port
-                    .map_or_else(|| "*".to_owned(), |p| p.to_string()),
-                first: self.routers[first].config().origin.clone(),
-                second: listener.origin.clone(),
-            });
         }
+        let Some(NetworkFilter::Http(http)) = http_chain(listener).map(|c| &c.filter) else {
+            return;
+        };
+        let Some(&router) = routers.get(&*http.route_config) else {
+            return;
+        };
+        match self.router_for(router, http, previous) {
+            Ok(router) => match listener.port {
+                Some(port) => _ = self.outbound.insert(port, router),
+                None => self.outbound_any = Some(router),
+            },
+            Err(source) => problems.push(ConfigError::Router {
+                name: http.route_config.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// The error says which listener is wrong.
+    fn reuse_listeners(
+        &self,
+        listeners: &[Listener],
+    ) -> Result<Arc<Listeners>, (usize, ListenerError)> {
+        if self.listeners.policies() == listeners {
+            return Ok(self.listeners.clone());
+        }
+        Listeners::try_new(listeners).map(Arc::new)
     }
 
     fn reuse_router(
@@ -351,6 +381,17 @@ impl Snapshot {
                 });
             }
         };
+        for chain in self.listeners.policies().iter().flat_map(Listener::chains) {
+            if let NetworkFilter::Tcp(proxy) = &chain.filter {
+                for entry in proxy.clusters.entries() {
+                    let origin = match &entry.origin {
+                        Origin::Code => &proxy.origin,
+                        origin => origin,
+                    };
+                    check(&entry.name, origin);
+                }
+            }
+        }
         for router in &self.routers {
             for route in router.config().virtual_hosts.iter().flat_map(|h| &h.routes) {
                 if let RouteAction::Forward(action) = &route.action {
@@ -382,7 +423,21 @@ impl Snapshot {
         Some((index, self.routers.get(index)?))
     }
 
-    /// The ports that have an outbound listener of their own, ascending.
+    /// Where a connection is led.
+    ///
+    /// # Errors
+    /// When it is led nowhere.
+    pub fn tcp_route(&self, connection: &Connection<'_>) -> Result<TcpRoute<'_>, NoTcpRoute> {
+        self.listeners.tcp_route(connection)
+    }
+
+    /// The listener for what is dialled, if there is one, with the address that the host stands for
+    /// there.
+    pub fn listener(&self, host: &str, port: u16) -> Option<(&Listener, Option<IpAddr>)> {
+        self.listeners.find(host, port)
+    }
+
+    /// The ports that have an outbound HTTP listener of their own, ascending.
     pub fn outbound_ports(&self) -> Vec<u16> {
         let mut ports: Vec<_> = self.outbound.keys().copied().collect();
         ports.sort_unstable();
@@ -432,12 +487,15 @@ fn unsupported(config: &Config) -> Vec<ConfigError> {
         configs.all(|config| matches!(config, FilterConfig::Fault(_)))
     };
     for listener in &config.listeners {
-        for chain in &listener.filter_chains {
-            let mut filters = chain.http.http_filters.iter().map(|f| &f.kind);
+        for chain in listener.chains() {
+            let NetworkFilter::Http(http) = &chain.filter else {
+                continue;
+            };
+            let mut filters = http.http_filters.iter().map(|f| &f.kind);
             if filters.any(|kind| matches!(kind, HttpFilterKind::HeaderMutation { .. })) {
                 reject("the header mutation filter", &listener.origin);
             }
-            if !chain.http.upgrades.is_empty() {
+            if !http.upgrades.is_empty() {
                 reject("upgrade_configs", &listener.origin);
             }
         }

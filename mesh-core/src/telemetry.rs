@@ -42,6 +42,13 @@ pub trait Recorder: Send + Sync + Debug {
 
     /// An attempt's outcome is known. Client side only.
     fn attempt_ended(&self, record: &AttemptRecord<'_>);
+
+    /// A connection for raw bytes was asked for. Every call is followed by one
+    /// [`connection_ended`](Self::connection_ended) with the same `side`.
+    fn connection_started(&self, _: Side) {}
+
+    /// A connection for raw bytes ended, or was not made.
+    fn connection_ended(&self, _: &ConnectionRecord<'_>) {}
 }
 
 /// A finished request.
@@ -119,6 +126,44 @@ impl<'a> AttemptRecord<'a> {
     }
 }
 
+/// A finished connection for raw bytes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectionRecord<'a> {
+    /// Who reports.
+    pub side: Side,
+    /// The cluster it went to, once known.
+    pub cluster: Option<&'a Cluster>,
+    /// The endpoint, if one was connected to.
+    pub endpoint: Option<&'a Endpoint>,
+    /// Why it was not made, or the mesh ended it.
+    pub flag: Option<Flag>,
+    /// Endpoints tried.
+    pub attempts: u32,
+    /// Bytes written to the endpoint.
+    pub sent: u64,
+    /// Bytes read from the endpoint.
+    pub received: u64,
+    /// From the call to the end.
+    pub duration: Duration,
+}
+
+impl<'a> ConnectionRecord<'a> {
+    /// A record with nothing known but who and how long.
+    pub const fn new(side: Side, duration: Duration) -> Self {
+        Self {
+            side,
+            cluster: None,
+            endpoint: None,
+            flag: None,
+            attempts: 0,
+            sent: 0,
+            received: 0,
+            duration,
+        }
+    }
+}
+
 /// Records nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRecorder;
@@ -149,5 +194,13 @@ impl<R: Recorder + ?Sized> Recorder for Arc<R> {
 
     fn attempt_ended(&self, record: &AttemptRecord<'_>) {
         (**self).attempt_ended(record);
+    }
+
+    fn connection_started(&self, side: Side) {
+        (**self).connection_started(side);
+    }
+
+    fn connection_ended(&self, record: &ConnectionRecord<'_>) {
+        (**self).connection_ended(record);
     }
 }

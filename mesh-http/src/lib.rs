@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!  your code ─▶ Client ─▶ Observe ─▶ Route ─▶ Timeout ─▶ Retry ─▶ Balance ─▶ Outlier ─▶ Connections
+//!  your code ─▶ tcp::Connector ─▶ tcp::Stream
 //!  network   ─▶ Listener / serve ─▶ ServerLayer ─▶ your service
 //! ```
 //!
 //! [`Client`] sends requests where a [`Mesh`](mesh_core::Mesh) says; [`layer`] holds its parts, each
-//! usable alone. [`server`] is the other side. Policy comes from mesh-core, and what fills it (files,
+//! usable alone. [`tcp`] leads connections whose bytes are not looked into; [`server`] is the other side. Policy comes from mesh-core, and what fills it (files,
 //! DNS, in-process registration) from mesh-xds.
 //!
 //! Features, none by default: `axum` ([`server::Listener`] goes into `axum::serve`), `metrics` and
@@ -24,6 +25,7 @@ mod ledger;
 mod replay;
 mod request;
 pub mod server;
+pub mod tcp;
 pub mod telemetry;
 pub mod trace_context;
 

@@ -233,6 +233,8 @@ fn encode(outcome: Outcome) -> u32 {
             .zip(1..)
             .find_map(|(known, code)| (*known == failure).then_some(code))
             .unwrap_or(0),
+        // Never noted as a failure.
+        Outcome::Connected => 0,
     }
 }
 

@@ -156,6 +156,7 @@ impl fmt::Display for Short {
             } => write!(f, "gRPC status {code}"),
             Outcome::Response { status, .. } => write!(f, "{}", status.as_u16()),
             Outcome::Failure(failure) => write!(f, "{failure:?}"),
+            Outcome::Connected => f.write_str("connected"),
         }
     }
 }

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use super::{HttpFilter, Name, Origin};
+use super::{FilterChain, HttpFilter, Name, NetworkFilter, Origin};
 
-/// `envoy.config.listener.v3.Listener`: where requests enter the mesh's view.
+/// `envoy.config.listener.v3.Listener`: where requests and connections enter the mesh's view.
 ///
 /// An outbound listener is what a client's call hits: it is found by the port the caller dials
-/// ([`port`](Self::port)), or by name (`xds:///name`). An inbound listener is a server's own.
+/// ([`port`](Self::port)) and, where [`hosts`](Self::hosts) are given, the host. An inbound listener
+/// is a server's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// The resource's name.
@@ -14,8 +15,15 @@ pub struct Listener {
     pub direction: Direction,
     /// The port; `None` takes every port that no other listener of this direction names.
     pub port: Option<u16>,
-    /// Tried by [`FilterChainMatch`].
+    /// What a caller may dial to get here, in place of the address that a proxy would listen on: names
+    /// (also `*.suffix`) and IP addresses. Empty: every host that no other listener of the port names.
+    /// The first IP address is the one that the names stand for, which
+    /// [`prefix_ranges`](super::FilterChainMatch::prefix_ranges) are compared with.
+    pub hosts: Vec<Name>,
+    /// Tried by [`FilterChainMatch`](super::FilterChainMatch).
     pub filter_chains: Vec<FilterChain>,
+    /// For connections that no other chain matches.
+    pub default_filter_chain: Option<FilterChain>,
     /// Where it was configured.
     pub origin: Origin,
 }
@@ -28,21 +36,6 @@ pub enum Direction {
     /// Into this service.
     Inbound,
 }
-
-/// `envoy.config.listener.v3.FilterChain`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterChain {
-    /// Which connections it serves; the default serves all.
-    pub matches: FilterChainMatch,
-    /// Its terminal filter.
-    pub http: HttpConnectionManager,
-}
-
-/// `envoy.config.listener.v3.FilterChainMatch`. Only the catch-all exists so far; mutual TLS and
-/// inbound policy bring the other criteria.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FilterChainMatch {}
 
 /// `HttpConnectionManager`: names the routes, and the filters that requests pass on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +81,26 @@ impl HttpConnectionManager {
 impl Listener {
     /// An outbound listener that sends everything dialled on `port` through `route_config`.
     pub fn outbound(port: Option<u16>, route_config: impl Into<Name>) -> Self {
+        let http = HttpConnectionManager::new(route_config);
+        Self::with_filter(port, http.into())
+    }
+
+    /// An outbound listener for connections to `hosts` (empty: all) on `port`, which `filter` serves.
+    pub fn outbound_tcp<N: Into<Name>>(
+        hosts: impl IntoIterator<Item = N>,
+        port: Option<u16>,
+        filter: impl Into<NetworkFilter>,
+    ) -> Self {
+        let mut listener = Self::with_filter(port, filter.into());
+        listener.hosts = hosts.into_iter().map(Into::into).collect();
+        if let Some(host) = listener.hosts.first() {
+            let port = port.map_or_else(|| "*".to_owned(), |p| p.to_string());
+            listener.name = format!("{host}_{port}").into();
+        }
+        listener
+    }
+
+    fn with_filter(port: Option<u16>, filter: NetworkFilter) -> Self {
         Self {
             name: match port {
                 Some(port) => format!("outbound_{port}").into(),
@@ -95,11 +108,15 @@ impl Listener {
             },
             direction: Direction::Outbound,
             port,
-            filter_chains: vec![FilterChain {
-                matches: FilterChainMatch {},
-                http: HttpConnectionManager::new(route_config),
-            }],
+            hosts: Vec::new(),
+            filter_chains: vec![FilterChain::new(filter)],
+            default_filter_chain: None,
             origin: Origin::Code,
         }
+    }
+
+    /// All chains, the default one last.
+    pub fn chains(&self) -> impl Iterator<Item = &FilterChain> {
+        self.filter_chains.iter().chain(&self.default_filter_chain)
     }
 }

@@ -14,6 +14,7 @@ mod cors;
 mod endpoint;
 mod fault;
 pub mod filter;
+mod filter_chain;
 mod format;
 mod fraction;
 mod header;
@@ -25,6 +26,7 @@ mod origin;
 mod regex;
 mod resilience;
 mod route;
+mod tcp;
 mod uri_template;
 
 pub use self::{
@@ -39,13 +41,15 @@ pub use self::{
     },
     fault::{Abort, Delay, Fault},
     filter::{FilterConfig, FilterOverride, HttpFilter, HttpFilterKind, Mutations},
+    filter_chain::{
+        CidrError, CidrRange, FilterChain, FilterChainMatch, NetworkFilter, ServerName,
+        ServerNameError, TransportProtocol,
+    },
     format::{FormatError, Formatter, Operator, Part, TimeFormat},
     fraction::{FractionalPercent, Percent, PercentError},
     header::{AppendAction, HeaderEdit, HeaderMutation, HeaderValueOption},
     internal_redirect::{InternalRedirectPolicy, RedirectPredicate},
-    listener::{
-        Direction, FilterChain, FilterChainMatch, HttpConnectionManager, Listener, UpgradeConfig,
-    },
+    listener::{Direction, HttpConnectionManager, Listener, UpgradeConfig},
     matcher::{
         CookieMatcher, HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher, QueryMatch,
         QueryParameterMatcher, RouteMatch, StringMatch, StringMatcher,
@@ -63,6 +67,7 @@ pub use self::{
         RoutingPriority, TlsRequirement, VirtualHost, WeightedCluster, WeightedClusters,
         WeightsError,
     },
+    tcp::{TcpClusterWeight, TcpClusters, TcpProxy},
     uri_template::{UriTemplate, UriTemplateError, UriTemplateRewrite},
 };
 

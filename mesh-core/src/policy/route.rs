@@ -198,7 +198,7 @@ impl WeightedCluster {
 /// A set of weights that cannot be drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the weights sum to {0}; the sum must be between 1 and 4294967295")]
-pub struct WeightsError(u64);
+pub struct WeightsError(pub(super) u64);
 
 impl WeightedClusters {
     /// # Errors

@@ -173,6 +173,7 @@ pub fn is_retriable(policy: &RetryPolicy, result: &AttemptResult<'_>) -> bool {
             is_retriable_failure(policy.retry_on, failure, result.request_sent)
         }
         Outcome::Response { status, .. } => is_retriable_response(policy, status, result.headers),
+        Outcome::Connected => false,
     }
 }
 

@@ -11,6 +11,8 @@
 //! host goes from 26 to 53 ns, a suffix wildcard from 44 to 117, an exact path from 30 to 92, a
 //! prefix from 37 to 101. What stays linear is said at [`Router::route`].
 //!
+//! A connection, whose bytes are not looked into, is led by [`find_filter_chain`] instead.
+//!
 //! [`explain`] answers the same question by trying one rule after the other with the same
 //! functions, and tells why each failed.
 
@@ -18,12 +20,14 @@ mod applied;
 mod choose;
 mod cors;
 mod explain;
+mod filter_chain;
 mod filters;
 mod format;
 mod hash;
 mod head;
 mod host;
 mod internal_redirect;
+mod listeners;
 mod matching;
 mod mirror;
 mod mismatch;
@@ -35,7 +39,6 @@ mod router;
 mod trie;
 mod upgrade;
 
-pub(crate) use self::matching::{header_matches, response_header_matches};
 pub use self::{
     choose::{ClusterChoice, choose_cluster},
     cors::{CorsDecision, cors, respond as cors_respond},
@@ -43,11 +46,15 @@ pub use self::{
         ClusterExplanation, Decision, How, RouteExplanation, RuleOutcome, RuleTried,
         VirtualHostExplanation, WeightExplanation, explain,
     },
+    filter_chain::{
+        ChainCriterion, ChainOutcome, Connection, explain_filter_chains, find_filter_chain,
+    },
     filters::Filter,
     format::Facts,
     hash::{RequestHash, add_cookies, request_hash},
     head::RequestHead,
     internal_redirect::{NotFollowed, Redirects, becomes_get, copy_headers},
+    listeners::{ListenerError, NoTcpRoute, TcpRoute},
     matching::{Condition, matches},
     mirror::{mirror_cluster, mirrors, shadow_host},
     mismatch::Mismatch,
@@ -55,4 +62,8 @@ pub use self::{
     rewrite::{redirect_location, rewrite_path, tls_redirect},
     router::{Place, Router, RouterError},
     upgrade::refused_upgrade,
+};
+pub(crate) use self::{
+    listeners::{Listeners, http_chain},
+    matching::{header_matches, response_header_matches},
 };

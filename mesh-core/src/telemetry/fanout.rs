@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AttemptRecord, Recorder, RequestRecord, Side};
+use super::{AttemptRecord, ConnectionRecord, Recorder, RequestRecord, Side};
 
 /// Passes everything to each recorder, in order.
 #[derive(Clone, Debug, Default)]
@@ -23,5 +23,13 @@ impl Recorder for Fanout {
 
     fn attempt_ended(&self, record: &AttemptRecord<'_>) {
         self.0.iter().for_each(|r| r.attempt_ended(record));
+    }
+
+    fn connection_started(&self, side: Side) {
+        self.0.iter().for_each(|r| r.connection_started(side));
+    }
+
+    fn connection_ended(&self, record: &ConnectionRecord<'_>) {
+        self.0.iter().for_each(|r| r.connection_ended(record));
     }
 }

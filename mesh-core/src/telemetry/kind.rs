@@ -9,7 +9,7 @@ use crate::{Failure, Outcome};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OutcomeKind(u8);
 
-/// Response classes, then failures in the order of [`Failure`].
+/// Response classes, failures in the order of [`Failure`], then connections for raw bytes.
 const NAMES: [&str; OutcomeKind::COUNT] = [
     "1xx",
     "2xx",
@@ -23,11 +23,12 @@ const NAMES: [&str; OutcomeKind::COUNT] = [
     "reset",
     "refused_stream",
     "protocol_error",
+    "connected",
 ];
 
 impl OutcomeKind {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
 
     /// An answer with a 2xx.
     pub const SUCCESS: Self = Self(1);
@@ -51,6 +52,7 @@ impl OutcomeKind {
                 Failure::RefusedStream => 10,
                 Failure::Protocol => 11,
             },
+            Outcome::Connected => 12,
         })
     }
 
@@ -69,9 +71,9 @@ impl OutcomeKind {
         NAMES[self.index()]
     }
 
-    /// Whether there was an answer below 500.
+    /// Whether there was an answer below 500, or a connection was all that was asked for.
     pub const fn is_success(self) -> bool {
-        self.0 < 4
+        self.0 < 4 || self.0 == 12
     }
 }
 
@@ -96,6 +98,7 @@ mod tests {
             (response(200, Some(14)), "5xx"),
             (Outcome::Failure(Failure::Connect), "connect_failure"),
             (Outcome::Failure(Failure::Protocol), "protocol_error"),
+            (Outcome::Connected, "connected"),
         ] {
             let kind = OutcomeKind::of(outcome);
             assert_eq!(kind.as_str(), name);

@@ -41,6 +41,7 @@ impl Recorder for Log {
         let how = match r.outcome {
             Outcome::Response { status, .. } => status.as_u16().to_string(),
             Outcome::Failure(failure) => format!("{failure:?}"),
+            Outcome::Connected => "connected".to_owned(),
         };
         self.0.lock().unwrap().push(format!(
             "attempt {} {how} at {}",

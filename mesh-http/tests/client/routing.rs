@@ -5,8 +5,8 @@ use mesh_core::{
     Flag,
     policy::{
         Abort, Cluster, DirectResponse, Fault, FractionalPercent, HeaderMatcher, HeaderMutation,
-        HeaderValueOption, HostRewrite, LbPolicy, PathMatcher, PathRewrite, Redirect, Route,
-        RouteAction, RouteMatch,
+        HeaderValueOption, HostRewrite, HttpConnectionManager, LbPolicy, PathMatcher, PathRewrite,
+        Redirect, Route, RouteAction, RouteMatch,
     },
 };
 
@@ -277,7 +277,7 @@ async fn a_config_that_is_not_consistent_changes_nothing() {
     let mesh = mesh_core::Mesh::new();
     mesh.publish(good()).unwrap();
     let mut bad = good();
-    bad.listeners[0].filter_chains[0].http.route_config = "missing".into();
+    bad.listeners[0].filter_chains[0].filter = HttpConnectionManager::new("missing").into();
     let error = mesh.publish(bad).unwrap_err();
     assert!(
         error

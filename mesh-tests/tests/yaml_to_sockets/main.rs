@@ -5,6 +5,8 @@ mod actions;
 #[cfg(test)]
 mod balancing;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod explain;

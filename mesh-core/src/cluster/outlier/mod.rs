@@ -96,6 +96,10 @@ pub(super) fn observe(
     let count = |kind, threshold| endpoint.count_error(kind, threshold).then_some(kind);
 
     if config.split_external_local_origin_errors {
+        if outcome == Outcome::Connected {
+            endpoint.clear_errors(LocalOrigin);
+            return [None, None];
+        }
         if outcome.is_local_origin() {
             return [
                 count(LocalOrigin, config.consecutive_local_origin_failure),

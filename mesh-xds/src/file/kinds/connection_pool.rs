@@ -17,6 +17,8 @@ pub(crate) struct ConnectionPoolSettings {
     pub(crate) tcp_keepalive: Option<TcpKeepalive>,
     pub(crate) max_connection_duration: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
+    /// TCP's own, which HTTP's does not replace.
+    pub(crate) tcp_idle_timeout: Option<Duration>,
     pub(crate) max_pending_requests: Option<u32>,
     pub(crate) max_requests: Option<u32>,
     pub(crate) max_requests_per_connection: Option<u32>,
@@ -91,6 +93,7 @@ pub(super) fn read(value: &Val<'_>) -> Option<ConnectionPoolSettings> {
         pool.connect_timeout = tcp.duration("connectTimeout");
         pool.max_connection_duration = tcp.duration("maxConnectionDuration");
         pool.idle_timeout = tcp.duration("idleTimeout");
+        pool.tcp_idle_timeout = pool.idle_timeout;
         pool.tcp_keepalive = tcp.get("tcpKeepalive").and_then(|v| tcp_keepalive(&v));
     }
     if let Some(http) = obj.object("http", &HTTP) {

@@ -23,6 +23,8 @@ mod outlier_detection;
 mod retry;
 mod service_entry;
 mod sidecar;
+mod tcp_route;
+mod tls_route;
 mod traffic_policy;
 mod unsupported;
 mod virtual_service;
@@ -44,6 +46,7 @@ pub(crate) use self::{
     outbound_traffic_policy::OutboundMode,
     service_entry::{Protocol, Resolution, ServiceEntry, ServicePort},
     sidecar::Sidecar,
+    tcp_route::{L4Match, L4Route},
     traffic_policy::{Blocks, TrafficPolicy},
     virtual_service::{Action, Delegate, HttpRoute, VirtualService, WeightedDestination},
     workload_entry::{WorkloadAddress, WorkloadEntry},
@@ -132,6 +135,8 @@ pub(crate) fn schemas() -> Vec<&'static Schema> {
     [
         &[&DOCUMENT, &LIST, &METADATA][..],
         virtual_service::SCHEMAS,
+        tcp_route::SCHEMAS,
+        tls_route::SCHEMAS,
         http_match::SCHEMAS,
         destination::SCHEMAS,
         http_action::SCHEMAS,

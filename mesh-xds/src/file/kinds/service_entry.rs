@@ -42,8 +42,10 @@ pub(crate) struct ServicePort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http(HttpProtocol),
-    /// Nothing that can be routed by request.
-    Opaque(&'static str),
+    /// Bytes that nobody looks into. Istio's filters for MONGO, REDIS and MYSQL only count.
+    Tcp,
+    /// The same, which begin with a TLS handshake: TLS and HTTPS.
+    Tls,
 }
 
 /// `ServiceEntry.Resolution`.
@@ -243,27 +245,19 @@ fn protocol(value: &Val<'_>) -> Option<Protocol> {
         ("HTTP2", Protocol::Http(HttpProtocol::Http2)),
         ("GRPC", Protocol::Http(HttpProtocol::Http2)),
         ("GRPC-Web", Protocol::Http(HttpProtocol::Http2)),
-        ("HTTPS", Protocol::Opaque("HTTPS")),
-        ("TLS", Protocol::Opaque("TLS")),
-        ("TCP", Protocol::Opaque("TCP")),
-        ("MONGO", Protocol::Opaque("MONGO")),
-        ("REDIS", Protocol::Opaque("REDIS")),
-        ("MYSQL", Protocol::Opaque("MYSQL")),
+        ("HTTPS", Protocol::Tls),
+        ("TLS", Protocol::Tls),
+        ("TCP", Protocol::Tcp),
+        ("MONGO", Protocol::Tcp),
+        ("REDIS", Protocol::Tcp),
+        ("MYSQL", Protocol::Tcp),
     ];
     let text = value.text()?;
     let found = PROTOCOLS
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(&text));
     match found {
-        Some((_, protocol)) => {
-            if let Protocol::Opaque(name) = protocol {
-                value.note(
-                    NoteKind::Skipped,
-                    format!("{name} cannot be routed by request: this port finds no route"),
-                );
-            }
-            Some(*protocol)
-        }
+        Some((_, protocol)) => Some(*protocol),
         None => {
             let names = PROTOCOLS.iter().map(|(name, _)| *name);
             value.fail(unknown("protocol", &text, nearest(&text, names)));

@@ -14,11 +14,13 @@ use super::{
     http_match::{self, HttpMatch},
     mirror::{self, Mirror},
     retry,
+    tcp_route::{self, L4Route},
+    tls_route,
 };
 use crate::file::{
     problem::{At, NoteKind},
     reader::{Obj, Val},
-    schema::{Schema, enforced, not_yet},
+    schema::{Schema, enforced},
 };
 
 /// A `VirtualService`'s spec.
@@ -29,6 +31,8 @@ pub(crate) struct VirtualService {
     pub(crate) gateways: Vec<Arc<str>>,
     pub(crate) export_to: ExportTo,
     pub(crate) http: Vec<Arc<HttpRoute>>,
+    pub(crate) tls: Vec<L4Route>,
+    pub(crate) tcp: Vec<L4Route>,
 }
 
 /// `HTTPRoute`. What is `None` was left out, which a delegate's root may make up for.
@@ -59,7 +63,7 @@ pub(crate) enum Action {
     Delegate(Delegate),
 }
 
-/// `HTTPRouteDestination`.
+/// `HTTPRouteDestination`, or `RouteDestination`, which has no headers.
 #[derive(Clone, Debug)]
 pub(crate) struct WeightedDestination {
     pub(crate) at: At,
@@ -90,8 +94,8 @@ static VIRTUAL_SERVICE: Schema = Schema::new(
         enforced("gateways"),
         enforced("http"),
         enforced("exportTo"),
-        not_yet("tls"),
-        not_yet("tcp"),
+        enforced("tls"),
+        enforced("tcp"),
     ],
 );
 
@@ -150,7 +154,24 @@ pub(super) fn read(value: &Val<'_>, namespace: &str) -> Option<VirtualService> {
         .filter_map(|v| http_route(v, namespace, is_delegate))
         .map(Arc::new)
         .collect();
+    let (tls, tcp) = (obj.list("tls"), obj.list("tcp"));
+    if is_delegate && !(tls.is_empty() && tcp.is_empty()) {
+        obj.fail(
+            "",
+            "a rule without hosts is a delegate, which has only http",
+        );
+    }
+    let tls = tls
+        .iter()
+        .filter_map(|v| tls_route::read(v, namespace, &hosts))
+        .collect();
+    let tcp = tcp
+        .iter()
+        .filter_map(|v| tcp_route::read(v, namespace))
+        .collect();
     Some(VirtualService {
+        tls,
+        tcp,
         hosts,
         gateways,
         export_to: ExportTo::read(&obj),
@@ -221,7 +242,8 @@ fn action(obj: &Obj<'_>, namespace: &str, in_delegate: bool) -> Option<Action> {
         }
     }
     match kind {
-        "route" => destinations(&obj.get("route")?, namespace).map(Action::Forward),
+        "route" => destinations(&obj.get("route")?, namespace, &HTTP_ROUTE_DESTINATION)
+            .map(Action::Forward),
         "redirect" => http_action::redirect(&obj.get("redirect")?).map(Action::Redirect),
         "delegate" => {
             if in_delegate {
@@ -243,11 +265,16 @@ fn delegate(value: &Val<'_>, namespace: &str) -> Option<Delegate> {
     })
 }
 
-fn destinations(value: &Val<'_>, namespace: &str) -> Option<Arc<[WeightedDestination]>> {
+/// Reads a list of `schema`, which is that of one of the two.
+pub(super) fn destinations(
+    value: &Val<'_>,
+    namespace: &str,
+    schema: &'static Schema,
+) -> Option<Arc<[WeightedDestination]>> {
     let items = value.list();
     let destinations: Vec<_> = items
         .iter()
-        .filter_map(|v| weighted(v, namespace, items.len() > 1))
+        .filter_map(|v| weighted(v, namespace, schema, items.len() > 1))
         .collect();
     if items.is_empty() {
         value.fail("must have a destination");
@@ -278,9 +305,10 @@ fn destinations(value: &Val<'_>, namespace: &str) -> Option<Arc<[WeightedDestina
 fn weighted(
     value: &Val<'_>,
     namespace: &str,
+    schema: &'static Schema,
     several: bool,
 ) -> Option<(WeightedDestination, Option<u32>)> {
-    let obj = value.object(&HTTP_ROUTE_DESTINATION)?;
+    let obj = value.object(schema)?;
     let weight = match obj.get("weight") {
         Some(v) => v
             .integer(0, i64::from(i32::MAX))
@@ -296,7 +324,9 @@ fn weighted(
             "a single destination gets everything, whatever its weight",
         );
     }
-    let headers = obj.get("headers").and_then(|v| header_ops::read(&v));
+    let has_headers = schema.field("headers").is_some();
+    let headers = has_headers.then(|| obj.get("headers")).flatten();
+    let headers = headers.and_then(|v| header_ops::read(&v));
     let to = destination(&obj.required("destination")?, namespace)?;
     let destination = WeightedDestination {
         at: obj.at(),

@@ -202,11 +202,11 @@ fn entries_of_one_namespace_and_host_share_their_endpoints() {
 }
 
 #[test]
-fn a_port_that_is_not_http_is_skipped_and_listed() {
+fn a_port_that_is_not_http_has_a_cluster_and_no_virtual_host() {
     let text = service("default", "a.com", 443).replace("HTTP", "HTTPS");
     let loaded = load(&text);
-    assert!(loaded.config.routes.is_empty() && loaded.config.clusters.is_empty());
-    assert!(notes(&loaded)[0].contains("HTTPS cannot be routed by request"));
+    assert!(loaded.config.routes.is_empty());
+    assert_eq!(loaded.endpoints("outbound|443||a.com"), ["10.0.0.1:443"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole loads: YAML in, policy or problems out.
 
 mod clusters;
+mod connections;
 mod delegates;
 mod discovery;
 mod every_field;

@@ -228,7 +228,7 @@ fn a_missing_port_is_the_services_only_one() {
     assert_eq!(to("{host: a}"), (format!("outbound|9080||{HOST}"), vec![]));
     let (target, notes) = to("{host: a, port: {number: 81}}");
     assert_eq!(target, format!("outbound|81||{HOST}"));
-    assert!(notes[0].contains("has no HTTP port 81"), "{notes:?}");
+    assert!(notes[0].contains("has no port 81"), "{notes:?}");
 }
 
 #[test]

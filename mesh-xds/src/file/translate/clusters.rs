@@ -51,17 +51,20 @@ pub(super) fn build(
     for service in services.iter() {
         let rule = rules.of(&service.host, service.namespace.as_deref());
         for port in &service.ports {
-            if let Protocol::Http(protocol) = port.protocol {
-                let group = Group {
-                    scope,
-                    host: &service.host,
-                    number: port.number,
-                    protocol,
-                    origin: service.origin.clone(),
-                    rule,
-                };
-                builder.known(&group, service, port);
-            }
+            let protocol = match port.protocol {
+                Protocol::Http(protocol) => protocol,
+                // What a request that is led here all the same is sent as.
+                Protocol::Tcp | Protocol::Tls => HttpProtocol::Http1,
+            };
+            let group = Group {
+                scope,
+                host: &service.host,
+                number: port.number,
+                protocol,
+                origin: service.origin.clone(),
+                rule,
+            };
+            builder.known(&group, service, port);
         }
     }
     for ((host, number), at) in implied {

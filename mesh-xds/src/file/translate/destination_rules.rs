@@ -12,7 +12,10 @@ use mesh_core::policy::{Metadata, Name};
 use super::{scope::Scope, wildcards::Wildcards};
 use crate::file::{
     host,
-    kinds::{Blocks, DestinationRule, Document, ExportTo, Meta, Resource, Subset, TrafficPolicy},
+    kinds::{
+        Blocks, ConnectionPoolSettings, DestinationRule, Document, ExportTo, Meta, Resource,
+        Subset, TrafficPolicy,
+    },
     problem::{At, Note, NoteKind},
 };
 
@@ -236,6 +239,11 @@ impl<'a> Merged<'a> {
 
     pub(super) fn at(&self) -> &At {
         self.at[0]
+    }
+
+    /// The connection pool of the host's own policy, whatever its ports and subsets say.
+    pub(super) fn host_pool(&self) -> Option<&'a ConnectionPoolSettings> {
+        self.policy?.blocks.connection_pool.as_ref()
     }
 
     pub(super) fn subsets(&self) -> &[&'a Subset] {

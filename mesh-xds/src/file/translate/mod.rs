@@ -3,7 +3,8 @@
 //! Follows istiod's sidecar generator: what the client sees ([`scope`]), services from `ServiceEntry`s and the registry
 //! ([`services`]), one rule per host ([`virtual_services`], with [`delegates`]), virtual hosts per port
 //! ([`virtual_hosts`]), routes ([`routes`]), the destination rule of each service
-//! ([`destination_rules`]), and a cluster per service port and subset ([`clusters`]).
+//! ([`destination_rules`]), listeners for connections whose bytes are not looked into ([`tcp`],
+//! [`tls`]), and a cluster per service port and subset ([`clusters`]).
 
 mod clusters;
 mod delegates;
@@ -13,6 +14,8 @@ mod locality;
 mod routes;
 mod scope;
 mod services;
+mod tcp;
+mod tls;
 mod virtual_hosts;
 mod virtual_services;
 mod wildcards;
@@ -105,6 +108,8 @@ pub(crate) fn translate(
         let configuration = RouteConfiguration::new(name, vec![block_all]);
         config.routes.push(Arc::new(configuration));
     }
+    let connections = tcp::listeners(&scope, &services, &rules, &routes, &mut notes);
+    config.listeners.extend(connections);
     let (implied, route_notes) = routes.finish();
     notes.extend(route_notes);
 

@@ -18,7 +18,9 @@ use super::{
 };
 use crate::file::{
     host,
-    kinds::{Action, Destination, HttpMatch, HttpRoute, WeightedDestination},
+    kinds::{
+        Action, ConnectionPoolSettings, Destination, HttpMatch, HttpRoute, WeightedDestination,
+    },
     problem::{At, Note, NoteKind},
 };
 
@@ -206,7 +208,7 @@ impl<'a> Routes<'a> {
     }
 
     /// The name of a destination's cluster; takes note when there will be no such cluster.
-    fn cluster(&self, to: &Destination, listener_port: u16) -> Name {
+    pub(super) fn cluster(&self, to: &Destination, listener_port: u16) -> Name {
         let host = host::resolve(&to.host, &to.namespace, &self.scope.domain);
         let service = self.services.get(&host);
         let port = match (to.port, service.map(|s| &*s.ports)) {
@@ -223,9 +225,9 @@ impl<'a> Routes<'a> {
                     .or_insert_with(|| to.at.clone());
             }
             Some(service) if to.port.is_some() => {
-                if !service.port(port).is_some_and(|p| p.is_http()) {
+                if service.port(port).is_none() {
                     let message = format!(
-                        "service `{host}` has no HTTP port {port}: requests are answered with 503"
+                        "service `{host}` has no port {port}: requests are answered with 503"
                     );
                     self.note(&to.at, NoteKind::Warning, message);
                 }
@@ -233,11 +235,8 @@ impl<'a> Routes<'a> {
             Some(_) => {}
         }
         let subset = to.subset.as_ref().map_or("", |(name, at)| {
-            let namespace = match service {
-                Some(service) => service.namespace.as_deref(),
-                None => host::kubernetes(&host, &self.scope.domain).map(|(_, ns)| ns),
-            };
-            let found = self.destination_rules.of(&host, namespace);
+            let namespace = self.namespace_of(&host);
+            let found = self.destination_rules.of(&host, namespace.as_deref());
             if found.and_then(|r| r.subset(name)).is_none() {
                 let message = format!(
                     "no DestinationRule defines subset `{name}` of `{host}`: requests are answered \
@@ -248,6 +247,21 @@ impl<'a> Routes<'a> {
             name
         });
         cluster_name(port, subset, &host)
+    }
+
+    /// The connection pool of the host's own traffic policy.
+    pub(super) fn host_pool(&self, host: &str) -> Option<&'a ConnectionPoolSettings> {
+        let namespace = self.namespace_of(host);
+        let rule = self.destination_rules.of(host, namespace.as_deref());
+        rule?.host_pool()
+    }
+
+    /// Where the owner's destination rules for a host are.
+    fn namespace_of(&self, host: &str) -> Option<Arc<str>> {
+        match self.services.get(host) {
+            Some(service) => service.namespace.clone(),
+            None => host::kubernetes(host, &self.scope.domain).map(|(_, ns)| ns.into()),
+        }
     }
 
     fn note(&self, at: &At, kind: NoteKind, message: String) {

@@ -259,6 +259,9 @@ fn named_by_rules(documents: &[Arc<Document>], scope: &Scope<'_>) -> HashSet<Nam
                     let mirrors = http.mirror.destinations();
                     mirrors.for_each(|(to, _)| name(&to.host));
                 }
+                let connections = rule.tcp.iter().chain(&rule.tls);
+                let destinations = connections.flat_map(|route| &*route.destinations);
+                destinations.for_each(|d| name(&d.to.host));
             }
             Resource::ServiceEntry(_)
             | Resource::WorkloadEntry(_)
@@ -294,6 +297,19 @@ impl Service {
 impl Port {
     pub(super) fn is_http(&self) -> bool {
         matches!(self.protocol, Protocol::Http(_))
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.protocol == Protocol::Tls
+    }
+
+    /// Whether connections for raw bytes may be made to it: not when it is declared to speak HTTP.
+    pub(super) fn carries_bytes(&self) -> bool {
+        match self.protocol {
+            Protocol::Tcp | Protocol::Tls => true,
+            // Of ports whose protocol nobody declared.
+            Protocol::Http(protocol) => protocol == HttpProtocol::Downstream,
+        }
     }
 
     /// The endpoint's own port by name, else the service's target port.

@@ -11,6 +11,7 @@ use mesh_core::policy::{
 };
 
 use super::{
+    Client,
     routes::{Routes, default_route},
     scope::Scope,
     services::{Service, Services},
@@ -132,24 +133,30 @@ impl Hosts<'_> {
     }
 }
 
-/// The names a request may use for a host. A Kubernetes name has short forms, also when no service
+/// The names, and addresses, a request may use for a host.
+fn domains(host: &Name, addresses: &[IpAddr], client: &Client) -> Vec<Name> {
+    let mut domains = match host.parse() {
+        Ok(ip) => vec![in_a_url(ip)],
+        Err(_) => names(host, client),
+    };
+    domains.extend(addresses.iter().map(|ip| in_a_url(*ip)));
+    domains
+}
+
+/// The names that stand for a host, its own first. A Kubernetes name has short forms, also when no service
 /// of that name is known: a rule for it says that there is one.
-fn domains(host: &Name, addresses: &[IpAddr], scope: &Scope<'_>) -> Vec<Name> {
-    let mut domains = vec![match host.parse() {
-        Ok(ip) => in_a_url(ip),
-        Err(_) => host.clone(),
-    }];
-    if !host::is_wildcard(host) && host.parse::<IpAddr>().is_err() {
+pub(super) fn names(host: &Name, client: &Client) -> Vec<Name> {
+    let mut domains = vec![host.clone()];
+    if !host::is_wildcard(host) {
         domains.push(format!("{host}.").into());
     }
-    if let Some((name, namespace)) = host::kubernetes(host, &scope.domain) {
-        if *namespace == *scope.namespace {
+    if let Some((name, namespace)) = host::kubernetes(host, &client.domain) {
+        if *namespace == *client.namespace {
             domains.push(name.into());
         }
         domains.push(format!("{name}.{namespace}").into());
         domains.push(format!("{name}.{namespace}.svc").into());
     }
-    domains.extend(addresses.iter().map(|ip| in_a_url(*ip)));
     domains
 }
 

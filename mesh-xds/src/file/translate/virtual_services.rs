@@ -7,7 +7,7 @@ use mesh_core::policy::Name;
 use super::{delegates::Delegates, scope::Scope, wildcards::Wildcards};
 use crate::file::{
     host,
-    kinds::{Document, HttpRoute, Meta, Resource},
+    kinds::{Document, HttpRoute, Meta, Resource, VirtualService},
     problem::{At, Note, NoteKind, Problem},
 };
 
@@ -24,6 +24,7 @@ pub(super) struct VirtualServices<'a> {
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) meta: &'a Meta,
+    pub(super) spec: &'a VirtualService,
     /// Its routes, delegates' in their places.
     pub(super) http: Vec<Arc<HttpRoute>>,
     /// The hosts in full.
@@ -74,7 +75,12 @@ impl<'a> VirtualServices<'a> {
                 continue;
             }
             let http = delegates.resolve(meta, spec, notes);
-            let candidate = Candidate { meta, http, hosts };
+            let candidate = Candidate {
+                meta,
+                spec,
+                http,
+                hosts,
+            };
             candidates.push((visibility, candidate));
         }
         delegates.report_unused(notes);
@@ -111,7 +117,9 @@ impl<'a> VirtualServices<'a> {
 
 fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> HashMap<Name, usize> {
     let mut owners: HashMap<Name, usize> = HashMap::new();
-    for (i, candidate) in candidates.iter().enumerate() {
+    // A rule for connections only has nothing to say of requests.
+    let of_requests = |(_, c): &(usize, &Candidate<'_>)| !c.spec.http.is_empty();
+    for (i, candidate) in candidates.iter().enumerate().filter(of_requests) {
         for (host, at) in &candidate.hosts {
             let owner = *owners.entry(host.clone()).or_insert(i);
             if owner != i {
