@@ -1,7 +1,7 @@
 //! Files into documents: finding, reading and parsing, each file once per content.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,16 +12,23 @@ use super::{
     node,
     problem::{At, LoadError, Note, Problem},
     reader::Reader,
+    stamps::{Stamp, stamps},
 };
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 8 << 20;
 
-/// Directories below the source's own, at most this deep.
-const MAX_DEPTH: usize = 16;
-
 /// All documents of a source, and what was noticed on the way.
 pub(crate) type Documents = (Vec<Arc<Document>>, Vec<Note>);
+
+/// Which files a [`Loader`] reads again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Those whose `stat` has changed.
+    Changed,
+    /// All: a file may have changed twice within the resolution of its timestamp.
+    All,
+}
 
 /// Reads a file, or all YAML files of a directory; remembers what it parsed.
 #[derive(Debug)]
@@ -33,10 +40,16 @@ pub(crate) struct Loader {
     pub(crate) parsed: usize,
 }
 
-/// One file's content and meaning.
+/// One file: what a `stat` told of it, what is in it, and what that means.
 #[derive(Debug)]
 struct Parsed {
+    stamp: Stamp,
     content: Vec<u8>,
+    meaning: Arc<Meaning>,
+}
+
+#[derive(Debug)]
+struct Meaning {
     documents: Vec<Arc<Document>>,
     problems: Vec<Problem>,
     notes: Vec<Note>,
@@ -52,34 +65,49 @@ impl Loader {
         }
     }
 
-    /// Reads all files again and parses those that changed. `false`: nothing has changed.
+    /// Looks at the files again, reads those that `read` says, and parses those whose content has
+    /// changed. `false`: nothing has.
     ///
     /// # Errors
     /// When the source itself cannot be read.
-    pub(crate) fn refresh(&mut self) -> Result<bool, LoadError> {
-        let files = files(&self.root).map_err(|e| unreadable(&self.root, &e))?;
+    pub(crate) fn refresh(&mut self, read: Read) -> Result<bool, LoadError> {
+        let files = stamps(&self.root).map_err(|e| unreadable(&self.root, &e))?;
         let mut cache = HashMap::with_capacity(files.len());
         let mut changed = files.len() != self.cache.len();
-        for path in files {
-            let content = match read(&path) {
+        for (path, stamp) in files {
+            let known = self.cache.get(&path);
+            if read == Read::Changed
+                && let Some(known) = known.filter(|known| known.stamp == stamp)
+            {
+                cache.insert(path, known.clone());
+                continue;
+            }
+            // The stamp is older than the content, never younger: what is written in between is
+            // found again by the next look.
+            let content = match read_file(&path) {
                 Ok(content) => content,
                 // Gone since it was listed, or a link to nothing: as if it had not been there. A
                 // source that is one file is missed instead.
                 Err(e) if e.kind() == io::ErrorKind::NotFound && path != self.root => {
-                    changed |= self.cache.contains_key(&path);
+                    changed |= known.is_some();
                     continue;
                 }
                 Err(e) => return Err(unreadable(&path, &e)),
             };
-            let parsed = match self.cache.get(&path) {
-                Some(parsed) if parsed.content == content => parsed.clone(),
+            let meaning = match known {
+                Some(known) if known.content == content => known.meaning.clone(),
                 _ => {
                     changed = true;
                     self.parsed += 1;
-                    Arc::new(parse(&path, content, &self.namespace))
+                    Arc::new(parse(&path, &content, &self.namespace))
                 }
             };
-            cache.insert(path, parsed);
+            let parsed = Parsed {
+                stamp,
+                content,
+                meaning,
+            };
+            cache.insert(path, Arc::new(parsed));
         }
         self.cache = cache;
         Ok(changed)
@@ -92,7 +120,7 @@ impl Loader {
     pub(crate) fn documents(&self) -> Result<Documents, LoadError> {
         let mut files: Vec<_> = self.cache.iter().collect();
         files.sort_by_key(|(path, _)| *path);
-        let files = || files.iter().map(|(_, parsed)| parsed);
+        let files = || files.iter().map(|(_, parsed)| &parsed.meaning);
         let mut problems: Vec<Problem> = files().flat_map(|f| f.problems.clone()).collect();
         if !problems.is_empty() {
             problems.sort();
@@ -122,7 +150,7 @@ fn whole_file(path: &Path) -> At {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     use io::Read;
     let mut content = Vec::new();
     // The limit holds for what is read, whatever the size was a moment ago.
@@ -132,14 +160,14 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn parse(path: &Path, content: Vec<u8>, namespace: &str) -> Parsed {
+fn parse(path: &Path, content: &[u8], namespace: &str) -> Meaning {
     let at = whole_file(path);
     let mut documents = Vec::new();
     let reader = Reader::new(at.file.clone());
     if content.len() as u64 > MAX_FILE {
         reader.problem(0, "", format!("is larger than {MAX_FILE} bytes"));
     } else {
-        match std::str::from_utf8(&content) {
+        match std::str::from_utf8(content) {
             Ok(text) => documents = parse_text(&reader, text, namespace),
             Err(e) => {
                 let before = &content[..e.valid_up_to()];
@@ -148,8 +176,7 @@ fn parse(path: &Path, content: Vec<u8>, namespace: &str) -> Parsed {
             }
         }
     }
-    Parsed {
-        content,
+    Meaning {
         documents,
         problems: reader.problems.into_inner(),
         notes: reader.notes.into_inner(),
@@ -167,62 +194,4 @@ pub(crate) fn parse_text(reader: &Reader, text: &str, namespace: &str) -> Vec<Ar
         kinds::read(reader, root, namespace, &mut documents);
     }
     documents
-}
-
-/// The files of a source: itself, or all `.yaml` and `.yml` files below it.
-///
-/// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
-/// kubelet swaps a ConfigMap (its files are linked to from beside it).
-pub(crate) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let metadata = fs::metadata(root)?;
-    if metadata.is_file() {
-        return Ok(vec![root.to_owned()]);
-    }
-    if !metadata.is_dir() {
-        // A pipe could keep its reader waiting for ever.
-        return Err(io::Error::other("neither a file nor a directory"));
-    }
-    let mut found = Vec::new();
-    let mut visited = HashSet::new();
-    visit(root, 0, &mut visited, &mut found)?;
-    found.sort();
-    Ok(found)
-}
-
-fn visit(
-    directory: &Path,
-    depth: usize,
-    visited: &mut HashSet<PathBuf>,
-    found: &mut Vec<PathBuf>,
-) -> io::Result<()> {
-    // A directory is read once, however many links lead to it.
-    if depth > MAX_DEPTH || !visited.insert(fs::canonicalize(directory)?) {
-        return Ok(());
-    }
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_none_or(|n| n.as_encoded_bytes().starts_with(b"."));
-        if hidden {
-            continue;
-        }
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => match visit(&path, depth + 1, visited, found) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                other => other?,
-            },
-            Ok(metadata) if metadata.is_file() && is_yaml(&path) => found.push(path),
-            // Gone, or a link to nothing, or no file.
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
 }

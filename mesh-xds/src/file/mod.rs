@@ -17,6 +17,7 @@ mod node;
 mod problem;
 mod reader;
 mod schema;
+mod stamps;
 mod translate;
 mod watch;
 
@@ -31,7 +32,7 @@ use mesh_core::{
 };
 
 use self::{
-    load::Loader,
+    load::{Loader, Read},
     translate::{Client, Translated},
 };
 pub use self::{
@@ -135,13 +136,16 @@ impl FileSource {
     /// # Errors
     /// Everything that is wrong with the files.
     pub fn load(&self) -> Result<Loaded, LoadError> {
-        let mut loader = self.loader();
-        loader.refresh()?;
-        let translated = self.translate(&loader)?;
-        Ok(Loaded {
-            config: translated.config,
-            notes: translated.notes,
-        })
+        self.reloader().load()
+    }
+
+    /// Loads as often as it is asked to, and parses only what has changed in between: for those who
+    /// follow files by themselves rather than through [`start`](Self::start).
+    pub fn reloader(&self) -> Reloader {
+        Reloader {
+            loader: self.loader(),
+            source: self.clone(),
+        }
     }
 
     fn loader(&self) -> Loader {
@@ -170,6 +174,29 @@ impl FileSource {
         }
         translated.notes.sort();
         Ok(translated)
+    }
+}
+
+/// A source that was loaded before.
+#[derive(Debug)]
+pub struct Reloader {
+    source: FileSource,
+    loader: Loader,
+}
+
+impl Reloader {
+    /// Reads the files whose size, time or inode has changed since the last call, and says what all
+    /// of them mean now.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files. What was loaded before is not forgotten.
+    pub fn load(&mut self) -> Result<Loaded, LoadError> {
+        self.loader.refresh(Read::Changed)?;
+        let translated = self.source.translate(&self.loader)?;
+        Ok(Loaded {
+            config: translated.config,
+            notes: translated.notes,
+        })
     }
 }
 

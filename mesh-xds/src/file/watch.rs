@@ -8,13 +8,7 @@
 //! change twice within the resolution of its timestamp, contents are compared for some time after
 //! every change, and after the start.
 
-use std::{
-    collections::HashSet,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
 use mesh_core::{Config, Mesh, WeakMesh, policy::ClusterLoadAssignment};
 use tokio::{
@@ -25,8 +19,9 @@ use tokio::{
 
 use super::{
     FileSource, LoadError,
-    load::{self, Loader},
+    load::{self, Loader, Read},
     problem::NoteKind,
+    stamps::{Stamps, stamps},
     translate::Translated,
 };
 use crate::{dns::Lookups, registry};
@@ -178,7 +173,7 @@ impl Files {
 
     fn start(&mut self) -> Result<Translated, LoadError> {
         self.stamps = stamps(&self.source.path);
-        self.loader.refresh()?;
+        self.loader.refresh(Read::All)?;
         self.source.translate(&self.loader)
     }
 
@@ -202,8 +197,8 @@ impl Files {
     }
 
     /// The new meaning, if contents have changed.
-    fn reload(&mut self) -> Option<Result<Translated, LoadError>> {
-        let refreshed = self.loader.refresh();
+    fn reload(&mut self, read: Read) -> Option<Result<Translated, LoadError>> {
+        let refreshed = self.loader.refresh(read);
         let failed = std::mem::replace(&mut self.failed, refreshed.is_err());
         match refreshed {
             Ok(false) if !failed => None,
@@ -213,48 +208,6 @@ impl Files {
             }
             Err(error) => Some(Err(error)),
         }
-    }
-}
-
-/// What a `stat` tells of each file.
-type Stamps = Vec<(PathBuf, Stamp)>;
-
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    length: u64,
-    modified: Option<SystemTime>,
-    /// Device, inode and change time, which no tool sets back.
-    identity: [i64; 4],
-}
-
-fn stamps(root: &Path) -> io::Result<Stamps> {
-    load::files(root)?
-        .into_iter()
-        .filter_map(|path| match fs::metadata(&path) {
-            Ok(metadata) => Some(Ok((path, stamp(&metadata)))),
-            Err(e) if e.kind() == io::ErrorKind::NotFound && path != root => None,
-            Err(e) => Some(Err(e)),
-        })
-        .collect()
-}
-
-fn stamp(metadata: &fs::Metadata) -> Stamp {
-    #[cfg(unix)]
-    let identity = {
-        use std::os::unix::fs::MetadataExt;
-        [
-            metadata.dev().cast_signed(),
-            metadata.ino().cast_signed(),
-            metadata.ctime(),
-            metadata.ctime_nsec(),
-        ]
-    };
-    #[cfg(not(unix))]
-    let identity = [0; 4];
-    Stamp {
-        length: metadata.len(),
-        modified: metadata.modified().ok(),
-        identity,
     }
 }
 
@@ -306,7 +259,9 @@ impl Following {
             sleep(SETTLE).await;
             (files, moving) = blocking(files, Files::moved).await?;
         }
-        let (files, reloaded) = blocking(files, Files::reload).await?;
+        // What changed is visible, and is read at once; contents are compared by the next polls.
+        let read = if moved { Read::Changed } else { Read::All };
+        let (files, reloaded) = blocking(files, move |f| f.reload(read)).await?;
         if let Some(result) = reloaded {
             self.update(result);
         }

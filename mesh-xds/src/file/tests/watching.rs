@@ -15,7 +15,7 @@ use crate::{
     FileSource,
     dns::{Resolve, ResolveFuture},
     file::{
-        load::Loader,
+        load::{Loader, Read},
         watch::{FileWatch, Publish},
     },
 };
@@ -411,10 +411,10 @@ fn an_edit_of_one_file_parses_one_file() {
     dir.write("notes.txt", "not YAML: [");
     dir.write(".hidden.yaml", "not: [");
     let mut loader = Loader::new(dir.0.clone(), "default".into());
-    assert_eq!((loader.refresh(), loader.parsed), (Ok(true), 3));
-    assert_eq!((loader.refresh(), loader.parsed), (Ok(false), 3));
+    assert_eq!((loader.refresh(Read::All), loader.parsed), (Ok(true), 3));
+    assert_eq!((loader.refresh(Read::All), loader.parsed), (Ok(false), 3));
     dir.write("b.yaml", &service("default", "d.com", 80));
-    assert_eq!((loader.refresh(), loader.parsed), (Ok(true), 4));
+    assert_eq!((loader.refresh(Read::All), loader.parsed), (Ok(true), 4));
     assert_eq!(loader.documents().unwrap().0.len(), 3);
 }
 

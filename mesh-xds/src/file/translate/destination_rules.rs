@@ -1,15 +1,11 @@
 //! Which `DestinationRule` a service gets: the client's namespace first, then the service's, then
 //! the root; the first with any match wins whole.
 
-use std::{
-    cell::RefCell,
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{cell::Cell, collections::HashSet, sync::Arc};
 
 use mesh_core::policy::{Metadata, Name};
 
-use super::{scope::Scope, wildcards::Wildcards};
+use super::{Map, scope::Scope, wildcards::Wildcards};
 use crate::file::{
     host,
     kinds::{
@@ -23,14 +19,13 @@ use crate::file::{
 #[derive(Debug)]
 pub(super) struct DestinationRules<'a> {
     scope: &'a Scope<'a>,
-    namespaces: HashMap<&'a str, Namespace<'a>>,
-    used: RefCell<HashSet<&'a At>>,
+    namespaces: Map<&'a str, Namespace<'a>>,
 }
 
 #[derive(Debug, Default)]
 struct Namespace<'a> {
     /// By host; several of one host differ in `exportTo` or in the clients they select.
-    rules: HashMap<Name, Vec<Merged<'a>>>,
+    rules: Map<Name, Vec<Merged<'a>>>,
     wildcards: Wildcards,
 }
 
@@ -45,6 +40,8 @@ pub(super) struct Merged<'a> {
     at: Vec<&'a At>,
     policy: Option<&'a TrafficPolicy>,
     subsets: Vec<&'a Subset>,
+    /// A service of this client got it.
+    used: Cell<bool>,
 }
 
 impl<'a> DestinationRules<'a> {
@@ -61,7 +58,7 @@ impl<'a> DestinationRules<'a> {
             })
             .collect();
         documents.sort_by_key(|(meta, rule)| (rule.selector.is_none(), &meta.created, &meta.name));
-        let mut namespaces: HashMap<&str, Namespace<'a>> = HashMap::new();
+        let mut namespaces: Map<&str, Namespace<'a>> = Map::default();
         for (meta, rule) in documents {
             let host = host::resolve(&rule.host, &meta.namespace, &scope.domain);
             let namespace = namespaces.entry(&meta.namespace).or_default();
@@ -71,11 +68,7 @@ impl<'a> DestinationRules<'a> {
             let of_host = namespace.rules.entry(host.clone()).or_default();
             add(of_host, host, meta, rule, notes);
         }
-        Self {
-            scope,
-            namespaces,
-            used: RefCell::default(),
-        }
+        Self { scope, namespaces }
     }
 
     /// The rule for a service of `namespace`. There is no inheritance: a `*.local` rule of the
@@ -103,7 +96,7 @@ impl<'a> DestinationRules<'a> {
             .copied()
             .find(of_this_client)
             .or_else(|| found.iter().copied().rfind(|m| m.selector.is_none()))?;
-        self.used.borrow_mut().extend(chosen.at.iter().copied());
+        chosen.used.set(true);
         Some(chosen)
     }
 
@@ -144,14 +137,17 @@ impl<'a> DestinationRules<'a> {
 
     /// A rule that no service got is most often a misspelt host.
     pub(super) fn report_unused(&self, notes: &mut Vec<Note>) {
-        let used = self.used.borrow();
-        for merged in self
-            .namespaces
-            .values()
-            .flat_map(|n| n.rules.values().flatten())
-        {
+        let all = || {
+            self.namespaces
+                .values()
+                .flat_map(|n| n.rules.values().flatten())
+        };
+        let used = all().filter(|merged| merged.used.get());
+        // A rule may be part of several.
+        let used: HashSet<&At> = used.flat_map(|merged| &merged.at).copied().collect();
+        for merged in all() {
             for at in &merged.at {
-                if !used.contains(at) {
+                if !used.contains(*at) {
                     let elsewhere = merged
                         .selector
                         .is_some_and(|selector| !self.scope.labels.contains_all(selector));
@@ -198,6 +194,7 @@ fn add<'a>(
             at: vec![&meta.at],
             policy: rule.policy.as_deref(),
             subsets: rule.subsets.iter().map(|s| &**s).collect(),
+            used: Cell::new(false),
         });
     }
 }

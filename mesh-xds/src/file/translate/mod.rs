@@ -22,9 +22,11 @@ mod wildcards;
 mod workloads;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
+
+use foldhash::fast::FixedState;
 
 use mesh_core::{
     Config,
@@ -41,6 +43,10 @@ use super::{
     problem::{Note, Problem},
 };
 use crate::registry;
+
+/// By names out of files that their owner trusts: a fast hash is enough.
+type Map<K, V> = HashMap<K, V, FixedState>;
+type Set<K> = HashSet<K, FixedState>;
 
 /// Whose view of the mesh is translated: that of a workload in `namespace` with `labels`.
 #[derive(Clone, Debug)]
@@ -135,7 +141,7 @@ pub(crate) fn translate(
 
 /// One resource must not be given twice: which of them was meant?
 fn duplicates(documents: &[Arc<Document>]) -> Vec<Problem> {
-    let mut seen = HashMap::new();
+    let mut seen = Map::default();
     let mut problems = Vec::new();
     for document in documents {
         let meta = &document.meta;

@@ -1,7 +1,7 @@
 //! The services a client knows: those of `ServiceEntry`s, and those of the registry.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -25,8 +25,23 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Services {
     by_host: BTreeMap<Name, Service>,
-    /// The hosts of those with an HTTP port of this number.
-    by_port: BTreeMap<u16, Vec<Name>>,
+    by_port: BTreeMap<u16, OnPort>,
+}
+
+/// The hosts of the services with an HTTP port of one number.
+#[derive(Debug, Default)]
+struct OnPort {
+    hosts: Vec<Name>,
+    /// Backwards, so that those with a common end are side by side.
+    backwards: BTreeSet<String>,
+}
+
+fn backwards(host: &str) -> String {
+    host.strip_prefix('*')
+        .unwrap_or(host)
+        .chars()
+        .rev()
+        .collect()
 }
 
 /// One service.
@@ -108,8 +123,9 @@ impl Services {
         }
         for service in services.by_host.values() {
             for port in service.ports.iter().filter(|p| p.is_http()) {
-                let hosts = services.by_port.entry(port.number).or_default();
-                hosts.push(service.host.clone());
+                let on_port = services.by_port.entry(port.number).or_default();
+                on_port.hosts.push(service.host.clone());
+                on_port.backwards.insert(backwards(&service.host));
             }
         }
         services
@@ -125,14 +141,19 @@ impl Services {
 
     /// The services with an HTTP port `number`, by host.
     pub(super) fn on_port(&self, number: u16) -> impl Iterator<Item = &Service> {
-        let hosts = self.by_port.get(&number).into_iter().flatten();
+        let hosts = self.by_port.get(&number).into_iter().flat_map(|p| &p.hosts);
         hosts.filter_map(|host| self.by_host.get(host))
     }
 
     /// Whether `host`, exact or wildcard, is that of a service with an HTTP port `number`.
     pub(super) fn any_on_port(&self, number: u16, host: &str) -> bool {
         if host::is_wildcard(host) {
-            return self.on_port(number).any(|s| host::covers(host, &s.host));
+            let Some(on_port) = self.by_port.get(&number) else {
+                return false;
+            };
+            let end = backwards(host);
+            let mut from = on_port.backwards.range(end.clone()..);
+            return from.next().is_some_and(|first| first.starts_with(&end));
         }
         let service = self.get(host);
         service.is_some_and(|s| s.port(number).is_some_and(Port::is_http))

@@ -1,9 +1,6 @@
 //! The virtual hosts of one port, as istiod's `BuildSidecarOutboundVirtualHosts`.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use http::StatusCode;
 use mesh_core::policy::{
@@ -11,7 +8,7 @@ use mesh_core::policy::{
 };
 
 use super::{
-    Client,
+    Client, Set,
     routes::{Routes, default_route},
     scope::Scope,
     services::{Service, Services},
@@ -49,7 +46,7 @@ pub(super) fn on_port(
     let mut hosts = Hosts {
         port,
         scope,
-        taken: HashSet::new(),
+        taken: Set::default(),
         virtual_hosts: Vec::new(),
     };
     for (index, claimed) in claimed {
@@ -113,7 +110,7 @@ impl Candidate<'_> {
 struct Hosts<'a> {
     port: u16,
     scope: &'a Scope<'a>,
-    taken: HashSet<Name>,
+    taken: Set<Name>,
     virtual_hosts: Vec<VirtualHost>,
 }
 

@@ -1,10 +1,10 @@
 //! Which `VirtualService` owns which host. Rules for one host are not merged: the first owns it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use mesh_core::policy::Name;
 
-use super::{delegates::Delegates, scope::Scope, wildcards::Wildcards};
+use super::{Map, delegates::Delegates, scope::Scope, wildcards::Wildcards};
 use crate::file::{
     host,
     kinds::{Document, HttpRoute, Meta, Resource, VirtualService},
@@ -16,7 +16,7 @@ use crate::file::{
 pub(super) struct VirtualServices<'a> {
     pub(super) candidates: Vec<Candidate<'a>>,
     /// The owner of each exact host and of each wildcard.
-    owners: HashMap<Name, usize>,
+    owners: Map<Name, usize>,
     wildcards: Wildcards,
 }
 
@@ -115,8 +115,8 @@ impl<'a> VirtualServices<'a> {
     }
 }
 
-fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> HashMap<Name, usize> {
-    let mut owners: HashMap<Name, usize> = HashMap::new();
+fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> Map<Name, usize> {
+    let mut owners: Map<Name, usize> = Map::default();
     // A rule for connections only has nothing to say of requests.
     let of_requests = |(_, c): &(usize, &Candidate<'_>)| !c.spec.http.is_empty();
     for (i, candidate) in candidates.iter().enumerate().filter(of_requests) {
@@ -138,7 +138,7 @@ fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> HashMap<Name, 
 
 /// Istio's validation: `*` is no host of a rule for the mesh, and a rule's hosts do not overlap.
 fn check_hosts(hosts: &[(Name, At)], problems: &mut Vec<Problem>) {
-    let mut exact: HashMap<&str, &At> = HashMap::new();
+    let mut exact: Map<&str, &At> = Map::default();
     for (host, at) in hosts {
         if &**host == "*" {
             problems.push(at.problem("spec.hosts", "`*` is only allowed on gateways"));

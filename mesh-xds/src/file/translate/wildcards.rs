@@ -1,13 +1,13 @@
 //! A set of wildcard hosts, and the most specific of them for a host.
 
-use std::collections::HashSet;
-
 use mesh_core::policy::Name;
+
+use super::Set;
 
 /// Hosts that begin with `*`. Each is `*` or `*.suffix`, so a host's candidates are found by its own
 /// labels, however many wildcards there are.
 #[derive(Debug, Default)]
-pub(super) struct Wildcards(HashSet<Name>);
+pub(super) struct Wildcards(Set<Name>);
 
 impl Wildcards {
     pub(super) fn insert(&mut self, host: Name) {

@@ -1,0 +1,114 @@
+//! Which files a source has, and what a `stat` tells of them.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// Directories below the source's own, at most this deep.
+const MAX_DEPTH: usize = 16;
+
+/// What a `stat` tells of each file, in the order of paths.
+pub(crate) type Stamps = Vec<(PathBuf, Stamp)>;
+
+/// What a `stat` tells of a file. Two that differ mean another content; two that do not mean the same
+/// content unless it changed twice within the resolution of the timestamps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Device, inode and change time, which no tool sets back.
+    identity: [i64; 4],
+}
+
+/// Stamps of the files of a source.
+pub(crate) fn stamps(root: &Path) -> io::Result<Stamps> {
+    files(root)?
+        .into_iter()
+        .filter_map(|path| match fs::metadata(&path) {
+            Ok(metadata) => Some(Ok((path, stamp(&metadata)))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && path != root => None,
+            Err(e) => Some(Err(e)),
+        })
+        .collect()
+}
+
+fn stamp(metadata: &fs::Metadata) -> Stamp {
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt;
+        [
+            metadata.dev().cast_signed(),
+            metadata.ino().cast_signed(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        ]
+    };
+    #[cfg(not(unix))]
+    let identity = [0; 4];
+    Stamp {
+        length: metadata.len(),
+        modified: metadata.modified().ok(),
+        identity,
+    }
+}
+
+/// The files of a source: itself, or all `.yaml` and `.yml` files below it.
+///
+/// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
+/// kubelet swaps a ConfigMap (its files are linked to from beside it).
+pub(crate) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let metadata = fs::metadata(root)?;
+    if metadata.is_file() {
+        return Ok(vec![root.to_owned()]);
+    }
+    if !metadata.is_dir() {
+        // A pipe could keep its reader waiting for ever.
+        return Err(io::Error::other("neither a file nor a directory"));
+    }
+    let mut found = Vec::new();
+    let mut visited = HashSet::new();
+    visit(root, 0, &mut visited, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn visit(
+    directory: &Path,
+    depth: usize,
+    visited: &mut HashSet<PathBuf>,
+    found: &mut Vec<PathBuf>,
+) -> io::Result<()> {
+    // A directory is read once, however many links lead to it.
+    if depth > MAX_DEPTH || !visited.insert(fs::canonicalize(directory)?) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .is_none_or(|n| n.as_encoded_bytes().starts_with(b"."));
+        if hidden {
+            continue;
+        }
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => match visit(&path, depth + 1, visited, found) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            },
+            Ok(metadata) if metadata.is_file() && is_yaml(&path) => found.push(path),
+            // Gone, or a link to nothing, or no file.
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
+}
