@@ -1,7 +1,7 @@
 //! `mesh check`: what is wrong with the files, and what in them has no effect.
 
 use mesh_core::{DanglingRoute, policy::Origin};
-use mesh_xds::file::{Note, NoteKind, Problem};
+use mesh_xds::file::{Note, NoteKind, ParentStatus, Problem, RouteStatus};
 use serde::Serialize;
 
 use crate::{
@@ -24,6 +24,51 @@ struct Report {
     ok: bool,
     errors: Vec<Entry>,
     notes: Vec<Entry>,
+    /// The status of Gateway API routes; absent when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    routes: Vec<Route>,
+}
+
+/// A `RouteStatus` and whose it is.
+#[derive(Debug, Serialize)]
+struct Route {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    file: String,
+    line: u32,
+    parents: Vec<Parent>,
+    #[serde(skip)]
+    text: String,
+}
+
+/// As Kubernetes writes a `RouteParentStatus`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Parent {
+    parent_ref: ParentRef,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ParentRef {
+    group: &'static str,
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+#[derive(Debug, Serialize)]
+struct Condition {
+    r#type: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
 }
 
 /// One thing to say about one place.
@@ -53,11 +98,13 @@ pub(crate) fn run(args: &Args) -> Answer {
                 .map(note)
                 .chain(files.dangling.iter().map(dangling))
                 .collect(),
+            routes: files.routes.iter().map(route).collect(),
         },
         Err(problems) => Report {
             ok: false,
             errors: problems.iter().map(|p| entry("error", p)).collect(),
             notes: Vec::new(),
+            routes: Vec::new(),
         },
     };
     Answer {
@@ -74,10 +121,52 @@ fn text(report: &Report) -> String {
     for entry in report.errors.iter().chain(&report.notes) {
         text += &format!("{}: {}\n", entry.kind, entry.text);
     }
+    for route in &report.routes {
+        text += &route.text;
+    }
     let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     text + &match report.errors.len() {
         0 => format!("ok, with {}\n", plural(report.notes.len(), "note")),
         n => format!("{}\n", plural(n, "error")),
+    }
+}
+
+fn route(status: &RouteStatus) -> Route {
+    let place = format!("{}:{}", status.file, status.line);
+    let whose = format!("{} {}/{}", status.kind, status.namespace, status.name);
+    let lines = status.parents.iter();
+    Route {
+        kind: status.kind,
+        namespace: status.namespace.to_string(),
+        name: status.name.to_string(),
+        file: status.file.to_string(),
+        line: status.line,
+        parents: status.parents.iter().map(parent).collect(),
+        text: lines
+            .map(|parent| format!("status: {place}: {whose} at Service {parent}\n"))
+            .collect(),
+    }
+}
+
+fn parent(status: &ParentStatus) -> Parent {
+    let conditions = status.conditions.iter();
+    Parent {
+        parent_ref: ParentRef {
+            group: "",
+            kind: "Service",
+            namespace: status.namespace.to_string(),
+            name: status.name.to_string(),
+            section_name: status.section_name.as_ref().map(ToString::to_string),
+            port: status.port,
+        },
+        conditions: conditions
+            .map(|condition| Condition {
+                r#type: condition.kind.as_str(),
+                status: if condition.status { "True" } else { "False" },
+                reason: condition.reason.as_str(),
+                message: condition.message.clone(),
+            })
+            .collect(),
     }
 }
 

@@ -5,13 +5,13 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 use mesh_core::{DanglingRoute, Mesh};
 use mesh_xds::{
     FileSource, Registry,
-    file::{Note, Problem},
+    file::{Note, Problem, RouteStatus},
 };
 
 /// Which files, and whose view of them.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Source {
-    /// A directory (or one file) of Istio YAML.
+    /// A directory (or one file) of Istio and Gateway API YAML.
     #[arg(long, value_name = "DIR")]
     pub(crate) config: PathBuf,
     /// The namespace of the calling workload, and of documents that name none.
@@ -38,6 +38,8 @@ pub(crate) struct Files {
     pub(crate) mesh: Mesh,
     /// What of them has no effect.
     pub(crate) notes: Vec<Note>,
+    /// What became of Gateway API routes.
+    pub(crate) routes: Vec<RouteStatus>,
     /// Routes that lead nowhere.
     pub(crate) dangling: Vec<DanglingRoute>,
 }
@@ -84,6 +86,7 @@ pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<
     Ok(Files {
         mesh,
         notes: loaded.notes,
+        routes: loaded.routes,
         dangling: report.dangling,
     })
 }

@@ -32,7 +32,8 @@ struct Args {
 enum Command {
     /// Where a request would go: every rule tried, weights and the roll, cluster and endpoints.
     Explain(explain::Args),
-    /// What is wrong in a directory of Istio YAML: errors, and what has no effect.
+    /// What is wrong in a directory of YAML: errors, what has no effect, and the status of Gateway
+    /// API routes.
     Check(check::Args),
 }
 

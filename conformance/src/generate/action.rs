@@ -141,6 +141,7 @@ impl Draws {
                 .pick(&[None, None, Some("to.com"), Some("to.com:81")])
                 .map(Name::from),
             port: self.pick(&[None, None, Some(80), Some(443), Some(8080)]),
+            strip_port: false,
             path,
             response_code: self.pick(&[
                 None,

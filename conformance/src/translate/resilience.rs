@@ -35,6 +35,9 @@ pub(super) fn retry_policy(policy: &RetryPolicy) -> Result<Value> {
         previous_hosts,
         host_selection_retry_max_attempts,
     } = policy;
+    if !back_off.minimum().is_zero() {
+        return Err("a minimum back-off is not Envoy's".into());
+    }
     let codes: Vec<u16> = retriable_status_codes.iter().map(|c| c.as_u16()).collect();
     let mut value = json!({
         "retry_on": retry_on.to_string(),

@@ -234,10 +234,14 @@ fn redirect(redirect: &Redirect) -> Result<Value> {
         scheme,
         host,
         port,
+        strip_port,
         path,
         response_code,
         strip_query,
     } = redirect;
+    if *strip_port {
+        return Err("strip_port is not Envoy's".into());
+    }
     let mut value = json!({"strip_query": strip_query});
     if let Some(scheme) = scheme {
         value["scheme_redirect"] = json!(&**scheme);

@@ -69,6 +69,22 @@ impl FractionalPercent {
         }
     }
 
+    /// `numerator` of `denominator`, which may be any number (Gateway API's `Fraction`, a share of
+    /// weights).
+    ///
+    /// # Errors
+    /// When `denominator` is 0 or less than `numerator`.
+    pub fn try_new(numerator: u32, denominator: u32) -> Result<Self, PercentError> {
+        if denominator > 0 && numerator <= denominator {
+            Ok(Self {
+                numerator,
+                denominator,
+            })
+        } else {
+            Err(PercentError(format!("{numerator}/{denominator}")))
+        }
+    }
+
     /// Istio's `Percent { value: double }`, which istiod turns into parts per million.
     ///
     /// # Errors
@@ -96,5 +112,20 @@ impl FractionalPercent {
 impl std::fmt::Display for FractionalPercent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}%", self.ratio() * 100.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_of_any_denominator_holds_exactly_its_share() {
+        let third = FractionalPercent::try_new(1, 3).unwrap();
+        let inside = (0..300).filter(|n| third.contains(*n)).count();
+        assert_eq!(inside, 100);
+        assert!(FractionalPercent::try_new(0, 7).is_ok());
+        assert!(FractionalPercent::try_new(1, 0).is_err());
+        assert!(FractionalPercent::try_new(8, 7).is_err());
     }
 }

@@ -175,11 +175,13 @@ impl std::fmt::Debug for RetryOn {
     }
 }
 
-/// `RetryPolicy.RetryBackOff`: retry N waits uniformly in `[0, min(base·2^(N-1), max))`.
+/// `RetryPolicy.RetryBackOff`: retry N waits uniformly in `[0, min(base·2^(N-1), max))`, and no less
+/// than the minimum, which Envoy does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryBackOff {
     base: Duration,
     max: Duration,
+    minimum: Duration,
 }
 
 /// A back-off that cannot be used.
@@ -203,13 +205,29 @@ impl RetryBackOff {
         } else if max < base {
             Err(BackOffError::MaxBelowBase)
         } else {
-            Ok(Self { base, max })
+            Ok(Self {
+                base,
+                max,
+                minimum: Duration::ZERO,
+            })
         }
     }
 
     /// The first pause's upper bound.
     pub const fn base(self) -> Duration {
         self.base
+    }
+
+    /// Waits at least `minimum`, as Gateway API's `retry.backoff` demands. Default 0.
+    #[must_use]
+    pub const fn with_minimum(mut self, minimum: Duration) -> Self {
+        self.minimum = minimum;
+        self
+    }
+
+    /// No pause is shorter.
+    pub const fn minimum(self) -> Duration {
+        self.minimum
     }
 
     /// No pause is longer.
@@ -224,6 +242,7 @@ impl Default for RetryBackOff {
         Self {
             base: Duration::from_millis(25),
             max: Duration::from_millis(250),
+            minimum: Duration::ZERO,
         }
     }
 }

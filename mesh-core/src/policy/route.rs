@@ -310,6 +310,9 @@ pub struct Redirect {
     pub host: Option<Name>,
     /// `port_redirect`.
     pub port: Option<u16>,
+    /// Leaves out the request's port when `port` is none, whatever it is. Gateway API means it where
+    /// the new port is the scheme's own; Envoy has no such field.
+    pub strip_port: bool,
     /// The new path; `None` keeps it.
     pub path: Option<RedirectPath>,
     /// 301, 302, 303, 307 or 308; `None` is 301.

@@ -9,13 +9,14 @@ use crate::{
     policy::{RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryBackOff},
 };
 
-/// The pause before retry `n` (1 for the first): uniform in `[0, min(base·2^(n-1), max))`.
+/// The pause before retry `n` (1 for the first): uniform in `[0, min(base·2^(n-1), max))`, but no
+/// shorter than the policy's minimum.
 pub fn exponential(policy: RetryBackOff, n: u32, random: &dyn Random) -> Duration {
     let doubled = 1_u32
         .checked_shl(n.saturating_sub(1))
         .and_then(|factor| policy.base().checked_mul(factor))
         .unwrap_or(Duration::MAX);
-    below(doubled.min(policy.max()), random)
+    below(doubled.min(policy.max()), random).max(policy.minimum())
 }
 
 /// The pause that the upstream asked for: D from the first header that parses and is not above the
@@ -87,6 +88,18 @@ mod tests {
             assert!(longest < ms(bound), "retry {n}: {longest:?}");
             assert!(longest > ms(bound) * 99 / 100, "retry {n}: {longest:?}");
         }
+    }
+
+    #[test]
+    fn no_pause_is_shorter_than_the_minimum() {
+        let policy = RetryBackOff::try_new(ms(10), None).unwrap();
+        let policy = policy.with_minimum(ms(10));
+        let random = Seeded::new(1);
+        let pauses: Vec<_> = (0..1_000)
+            .map(|_| exponential(policy, 2, &random))
+            .collect();
+        assert!(pauses.iter().all(|p| (ms(10)..ms(20)).contains(p)));
+        assert!(pauses.contains(&ms(10)) && pauses.iter().any(|p| *p > ms(19)));
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

@@ -52,7 +52,7 @@ pub fn redirect_location(
             "https" => ":443",
             _ => "",
         };
-        if port.is_some() || (scheme != old_scheme && old_port == default) {
+        if port.is_some() || redirect.strip_port || (scheme != old_scheme && old_port == default) {
             host
         } else {
             head.authority

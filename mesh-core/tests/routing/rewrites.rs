@@ -78,6 +78,10 @@ fn location_keeps_or_drops_the_port() {
         port: Some(90),
         ..host.clone()
     };
+    let strip = Redirect {
+        strip_port: true,
+        ..https.clone()
+    };
     for (redirect, authority, expected) in [
         (&https, "h", "https://h/p?q=1"),
         (&https, "h:80", "https://h/p?q=1"),
@@ -91,6 +95,8 @@ fn location_keeps_or_drops_the_port() {
         (&port(443), "h", "http://h:443/p?q=1"),
         (&host, "h:99", "http://o.com/p?q=1"),
         (&with_port, "h:1", "http://o.com:90/p?q=1"),
+        (&strip, "h:8080", "https://h/p?q=1"),
+        (&strip, "[::1]:8080", "https://[::1]/p?q=1"),
         (&Redirect::default(), "h:80", "http://h:80/p?q=1"),
         (&Redirect::default(), "h", "http://h/p?q=1"),
     ] {

@@ -1,4 +1,4 @@
-//! Istio YAML files as a source of policy.
+//! YAML files of Istio's, the Gateway API's and Kubernetes' resources as a source of policy.
 //!
 //! ```text
 //!  files ──node──▶ tree ──kinds──▶ documents ──translate──▶ Config ──▶ Mesh
@@ -18,6 +18,7 @@ mod problem;
 mod reader;
 mod schema;
 mod stamps;
+mod status;
 mod translate;
 mod watch;
 
@@ -37,14 +38,15 @@ use self::{
 };
 pub use self::{
     problem::{LoadError, Note, NoteKind, Problem},
-    schema::{Field, Schema, Support},
+    schema::{Api, Field, Schema, Support},
+    status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
 };
 use crate::{
     Registry,
     dns::{Resolve, SystemResolver},
 };
 
-/// A file, or a directory of files, of Istio resources.
+/// A file, or a directory of files, of Istio and Gateway API resources.
 ///
 /// ```no_run
 /// use mesh_xds::FileSource;
@@ -70,6 +72,8 @@ pub struct Loaded {
     pub config: Config,
     /// What loaded but does not do what a reader may expect, by file and line.
     pub notes: Vec<Note>,
+    /// What became of each `HTTPRoute` and `GRPCRoute`, by namespace and name.
+    pub routes: Vec<RouteStatus>,
 }
 
 impl FileSource {
@@ -167,7 +171,7 @@ impl FileSource {
                     file: self.path.display().to_string().into(),
                     line: 0,
                     field: String::new(),
-                    message: "no Istio documents were found here".to_owned(),
+                    message: "no Istio or Gateway API documents were found here".to_owned(),
                 },
                 kind: NoteKind::Warning,
             });
@@ -196,11 +200,12 @@ impl Reloader {
         Ok(Loaded {
             config: translated.config,
             notes: translated.notes,
+            routes: translated.routes,
         })
     }
 }
 
-/// Every message of Istio's API that files may hold, with what is done with each field.
+/// Every message that files may hold, with what is done with each field.
 pub fn schemas() -> Vec<&'static Schema> {
     kinds::schemas()
 }

@@ -174,6 +174,10 @@ impl<'a> Val<'a> {
         }
     }
 
+    pub(crate) fn is_number(&self) -> bool {
+        self.scalar(&[ScalarKind::Number]).is_some()
+    }
+
     pub(crate) fn text(&self) -> Option<Arc<str>> {
         match self.scalar(&[ScalarKind::Text]) {
             Some(text) => Some(text.clone()),
@@ -254,6 +258,19 @@ impl<'a> Val<'a> {
         }
         let names: Vec<&str> = values.iter().map(|(name, ..)| *name).collect();
         self.fail(unknown("value", text, nearest(text, names.iter().copied())));
+        None
+    }
+
+    /// One of some words. A Kubernetes enum has names only, where a proto's has numbers too
+    /// ([`choice`](Self::choice)).
+    pub(crate) fn keyword<T: Copy>(&self, values: &[(&str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = values.iter().find(|(name, _)| **name == *text);
+        if let Some((_, value)) = found {
+            return Some(*value);
+        }
+        let names = values.iter().map(|(name, _)| *name);
+        self.fail(unknown("value", &text, nearest(&text, names)));
         None
     }
 
@@ -369,7 +386,10 @@ impl<'a> Obj<'a> {
                     self.reader.note(NoteKind::Ignored, entry.line, &path, why);
                 }
                 Support::NotYet => {
-                    fail(refusal(&format!("Istio's {}.{name}", self.schema.name)));
+                    fail(refusal(&format!(
+                        "{}'s {}.{name}",
+                        self.schema.api, self.schema.name
+                    )));
                 }
             }
         }

@@ -1,17 +1,43 @@
-//! The fields of each Istio message, declared once: what the reader accepts, and what a table of
+//! The fields of each message, declared once: what the reader accepts, and what a table of
 //! supported fields is made from.
 //!
 //! A field that a message does not declare is an unknown field. A declared field says whether it is
 //! enforced; the reader refuses the ones that are not, so nothing in a file is dropped in silence.
 
-/// A message of Istio's API.
+use std::fmt;
+
+/// A message of one of the APIs that files may use.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Schema {
-    /// The proto message's name.
+    /// Whose it is.
+    pub api: Api,
+    /// The message's name: unique among all.
     pub name: &'static str,
     /// Its fields.
     pub fields: &'static [Field],
+}
+
+/// An API whose messages files may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Api {
+    /// `networking.istio.io`, and what is common to all resources.
+    Istio,
+    /// `gateway.networking.k8s.io`.
+    Gateway,
+    /// `v1` and `discovery.k8s.io`.
+    Kubernetes,
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Istio => "Istio",
+            Self::Gateway => "Gateway API",
+            Self::Kubernetes => "Kubernetes",
+        })
+    }
 }
 
 /// A field of a [`Schema`].
@@ -28,19 +54,24 @@ pub struct Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Support {
-    /// It does what Istio's documentation says.
+    /// It does what the API's documentation says.
     Enforced,
     /// It is accepted without effect, for this reason; the load report lists each use.
     Ignored(&'static str),
     /// It has nothing to do with traffic (bookkeeping of Kubernetes): accepted, not reported.
     Irrelevant,
-    /// Istio knows it and this version does not enforce it: a load error.
+    /// The API knows it and this version does not enforce it: a load error.
     NotYet,
 }
 
 impl Schema {
     pub(crate) const fn new(name: &'static str, fields: &'static [Field]) -> Self {
-        Self { name, fields }
+        Self::of(Api::Istio, name, fields)
+    }
+
+    /// A message of `api`.
+    pub(crate) const fn of(api: Api, name: &'static str, fields: &'static [Field]) -> Self {
+        Self { api, name, fields }
     }
 
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {

@@ -106,6 +106,7 @@ pub(super) fn redirect(value: &Val<'_>) -> Option<HttpRedirect> {
             scheme,
             host: obj.text("authority"),
             port: obj.get("port").and_then(|v| v.port()),
+            strip_port: false,
             path,
             response_code,
             strip_query: false,

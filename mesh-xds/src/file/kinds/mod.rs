@@ -1,5 +1,6 @@
-//! The Istio kinds, read into typed documents. One module per message or family of messages; each
-//! declares its fields as a [`Schema`] beside the code that reads them.
+//! The kinds of resources, read into typed documents. One module per message or family of messages;
+//! each declares its fields as a [`Schema`] beside the code that reads them. Istio's are here, the
+//! Gateway API's in [`gateway`], Kubernetes' own in [`kubernetes`].
 
 mod base64;
 mod bystanders;
@@ -11,9 +12,11 @@ mod delegate;
 mod destination;
 mod destination_rule;
 mod fault;
+pub(crate) mod gateway;
 mod header_ops;
 mod http_action;
 mod http_match;
+mod kubernetes;
 mod load_balancer;
 mod locality;
 mod mesh_config;
@@ -40,7 +43,9 @@ pub(crate) use self::{
     delegate::merge as merge_delegate,
     destination::Destination,
     destination_rule::{DestinationRule, Subset},
+    gateway::{GatewayRoute, ReferenceGrant},
     http_match::HttpMatch,
+    kubernetes::{EndpointSlice, KubernetesService},
     locality::LocalitySetting,
     mesh_config::MeshConfig,
     outbound_traffic_policy::OutboundMode,
@@ -86,6 +91,10 @@ pub(crate) enum Resource {
     WorkloadEntry(WorkloadEntry),
     Sidecar(Sidecar),
     MeshConfig(Box<MeshConfig>),
+    GatewayRoute(GatewayRoute),
+    ReferenceGrant(ReferenceGrant),
+    Service(KubernetesService),
+    EndpointSlice(EndpointSlice),
 }
 
 static DOCUMENT: Schema = Schema::new(
@@ -159,6 +168,8 @@ pub(crate) fn schemas() -> Vec<&'static Schema> {
         outbound_traffic_policy::SCHEMAS,
         mesh_config::SCHEMAS,
         bystanders::SCHEMAS,
+        &gateway::schemas(),
+        &kubernetes::schemas(),
     ]
     .concat()
 }
@@ -207,6 +218,22 @@ fn read_value(value: &Val<'_>, namespace: &str, out: &mut Vec<Arc<Document>>) {
     if group.is_empty() && *kind == *"ConfigMap" && config_map(value, namespace, out) {
         return;
     }
+    if let Some((known, versions)) = elsewhere(group, &kind) {
+        if !versions.contains(&version) {
+            let near = nearest(version, versions.iter().copied());
+            value.fail(unknown("version", &api_version, near));
+        } else if known == "EndpointSlice" {
+            if let Some((document, slice)) = kubernetes::read_endpoint_slice(value)
+                && let Some(meta) = meta(&document, known, namespace)
+            {
+                let resource = Resource::EndpointSlice(slice);
+                out.push(Arc::new(Document { meta, resource }));
+            }
+        } else {
+            read_document(value, known, namespace, out);
+        }
+        return;
+    }
     let known = KINDS.iter().copied().find(|k| **k == *kind);
     let (expected, versions) = match known {
         Some("MeshConfig") => (MESH_GROUP, &MESH_VERSIONS[..]),
@@ -217,24 +244,44 @@ fn read_value(value: &Val<'_>, namespace: &str, out: &mut Vec<Arc<Document>>) {
             let near = nearest(version, versions.iter().copied());
             value.fail(unknown("version", &api_version, near));
         }
-        Some(known) if group == expected => {
-            let Some(document) = value.object(&DOCUMENT) else {
-                return;
-            };
-            // Read to satisfy the schema: both are known already.
-            let _ = (document.text("apiVersion"), document.text("kind"));
-            let spec = document.required("spec");
-            let meta = meta(&document, known, namespace);
-            if let (Some(meta), Some(spec)) = (meta, spec)
-                && let Some(resource) = resource(&meta, &spec)
-            {
-                out.push(Arc::new(Document { meta, resource }));
-            }
-        }
+        Some(known) if group == expected => read_document(value, known, namespace, out),
         _ => match unsupported::verdict(group, &kind, KINDS) {
             Ok(why) => value.note(NoteKind::Skipped, format!("{kind}: {why}")),
             Err(why) => value.fail(why),
         },
+    }
+}
+
+/// The kinds of other groups than Istio's, with their versions.
+fn elsewhere(group: &str, kind: &str) -> Option<(&'static str, &'static [&'static str])> {
+    match group {
+        gateway::GROUP => {
+            let mut kinds = gateway::KINDS.iter();
+            kinds.find(|(k, _)| *k == kind).copied()
+        }
+        "" if kind == "Service" => Some(("Service", &["v1"])),
+        "discovery.k8s.io" if kind == "EndpointSlice" => Some(("EndpointSlice", &["v1"])),
+        _ => None,
+    }
+}
+
+fn read_document(
+    value: &Val<'_>,
+    known: &'static str,
+    namespace: &str,
+    out: &mut Vec<Arc<Document>>,
+) {
+    let Some(document) = value.object(&DOCUMENT) else {
+        return;
+    };
+    // Read to satisfy the schema: both are known already.
+    let _ = (document.text("apiVersion"), document.text("kind"));
+    let spec = document.required("spec");
+    let meta = meta(&document, known, namespace);
+    if let (Some(meta), Some(spec)) = (meta, spec)
+        && let Some(resource) = resource(&meta, &spec)
+    {
+        out.push(Arc::new(Document { meta, resource }));
     }
 }
 
@@ -265,10 +312,12 @@ fn resource(meta: &Meta, spec: &Val<'_>) -> Option<Resource> {
             bystanders::workload_group(spec);
             return None;
         }
-        _ => {
+        "ProxyConfig" => {
             bystanders::proxy_config(spec);
             return None;
         }
+        "Service" => Resource::Service(kubernetes::read_service(spec)?),
+        gateway => gateway::read(gateway, spec)?,
     })
 }
 

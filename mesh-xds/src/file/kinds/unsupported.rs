@@ -81,9 +81,14 @@ pub(super) fn verdict(group: &str, kind: &str, supported: [&str; 8]) -> Result<S
                 Err(unknown("kind", kind, nearest(kind, known)))
             }
         }
-        "gateway.networking.k8s.io" => Err(format!(
-            "{kind} of the Gateway API is not supported yet, and is refused rather than ignored"
-        )),
+        "gateway.networking.k8s.io" => match kind {
+            "Gateway" | "GatewayClass" | "ListenerSet" => {
+                Ok("configures gateways, not clients inside a process".to_owned())
+            }
+            _ => Err(format!(
+                "{kind} of the Gateway API is not supported yet, and is refused rather than ignored"
+            )),
+        },
         _ => match nearest(kind, supported).filter(|_| group.ends_with("istio.io")) {
             Some(near) => Err(format!(
                 "unknown group `{group}`, did you mean networking.istio.io {near}?"

@@ -25,9 +25,22 @@ fn seeds() -> Vec<u8> {
     ]
     .map(seed)
     .join("\n---\n");
+    // Two rules of one name would load only when a mutation has told them apart.
+    if let Some(second) = text.rfind("name: recommendation\n") {
+        text.replace_range(
+            second..second + "name: recommendation".len(),
+            "name: by-agent",
+        );
+    }
     text.push_str("\n---\n");
     text.push_str(&service("default", "a.com", 80));
+    text.push_str(&gateway::seed());
     text.into_bytes()
+}
+
+#[test]
+fn the_seeds_load() {
+    load(&String::from_utf8(seeds()).unwrap());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod delegates;
 mod discovery;
 mod every_field;
 mod fuzz;
+mod gateway;
 mod mirrors_and_cors;
 mod node;
 mod reader;
@@ -79,6 +80,7 @@ fn try_load_as(client: &Client, registry: &Registry, text: &str) -> Result<Loade
     Ok(Loaded {
         config: translated.config,
         notes,
+        routes: translated.routes,
     })
 }
 

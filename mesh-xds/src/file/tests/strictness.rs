@@ -85,14 +85,14 @@ fn yaml_faults_have_lines() {
 #[test]
 fn other_kinds_are_skipped_and_listed() {
     let loaded = load(
-        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {anything: goes}\n---\n\
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nspec: {anything: goes}\n---\n\
          apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n---\n\
          apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: {}\n",
     );
     assert_eq!(
         notes(&loaded),
         [
-            "skipped: f.yaml:1: Service: is no Istio traffic rule",
+            "skipped: f.yaml:1: ConfigMap: is no Istio traffic rule",
             "skipped: f.yaml:6: Deployment: is no Istio traffic rule",
             "skipped: f.yaml:10: Gateway: configures gateways, not clients inside a process",
         ]
@@ -153,8 +153,8 @@ fn retired_and_unknown_kinds_name_their_successor() {
             "is not supported yet",
         ),
         (
-            "gateway.networking.k8s.io/v1",
-            "HTTPRoute",
+            "gateway.networking.k8s.io/v1alpha2",
+            "TCPRoute",
             "is not supported yet",
         ),
     ] {

@@ -3,20 +3,21 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::file::{Schema, Support, schemas};
+use crate::file::{Api, Schema, Support, schemas};
 
 const HEAD: &str = "\
-# Istio's fields, one by one
+# The fields, one by one
 
-What `mesh_xds::FileSource` does with every field of every message that it reads. This page is made
+What `mesh_xds::FileSource` does with every field of every message that it reads: Istio's, and where
+it is said beside the name those of the Gateway API and of Kubernetes itself. This page is made
 from the translator's own tables (`mesh_xds::file::schemas()`), and a test fails when it is not up to
 date. Another test feeds every field to the translator and fails when one changes nothing and nothing
 is said.
 
-- **enforced**: it does what Istio's documentation says. Some values may be refused all the same, by
+- **enforced**: it does what the API's documentation says. Some values may be refused all the same, by
   file and line: TLS modes other than `DISABLE`, say. What the policy model can say and the client
   does not do yet is refused when it is published, again by file and line.
-- **refused**: Istio knows it, and this version does not enforce it: a load error by file, line and
+- **refused**: the API knows it, and this version does not enforce it: a load error by file, line and
   field. Its value is validated.
 - **ignored**: accepted, and listed as ignored by `mesh check` and in the log, since it means nothing
   to a client inside a process.
@@ -27,8 +28,15 @@ A field that is not here is an unknown one: a load error, with a suggestion.
 
 fn page() -> String {
     let mut page = HEAD.to_owned();
-    for Schema { name, fields, .. } in schemas() {
-        let _ = write!(page, "\n## {name}\n\n| field | |\n|---|---|\n");
+    for Schema {
+        api, name, fields, ..
+    } in schemas()
+    {
+        let whose = match api {
+            Api::Istio => String::new(),
+            other => format!(" ({other})"),
+        };
+        let _ = write!(page, "\n## {name}{whose}\n\n| field | |\n|---|---|\n");
         for field in *fields {
             let what = match field.support {
                 Support::Enforced => "enforced".to_owned(),

@@ -1,7 +1,8 @@
-//! Istio documents into policy: pure, and the same for the same input.
+//! Documents into policy: pure, and the same for the same input.
 //!
-//! Follows istiod's sidecar generator: what the client sees ([`scope`]), services from `ServiceEntry`s and the registry
-//! ([`services`]), one rule per host ([`virtual_services`], with [`delegates`]), virtual hosts per port
+//! Follows istiod's sidecar generator: what the client sees ([`scope`]), services from
+//! `ServiceEntry`s, Kubernetes' `Service`s and the registry ([`services`]), the Gateway API's routes
+//! ([`gateway`]), one rule per host ([`virtual_services`], with [`delegates`]), virtual hosts per port
 //! ([`virtual_hosts`]), routes ([`routes`]), the destination rule of each service
 //! ([`destination_rules`]), listeners for connections whose bytes are not looked into ([`tcp`],
 //! [`tls`]), and a cluster per service port and subset ([`clusters`]).
@@ -10,6 +11,7 @@ mod clusters;
 mod delegates;
 mod destination_rules;
 mod endpoints;
+mod gateway;
 mod locality;
 mod routes;
 mod scope;
@@ -35,12 +37,13 @@ use mesh_core::{
 
 pub(crate) use self::endpoints::EndpointGroup;
 use self::{
-    destination_rules::DestinationRules, routes::Routes, scope::Scope, services::Services,
-    virtual_services::VirtualServices,
+    destination_rules::DestinationRules, gateway::GatewayRoutes, routes::Routes, scope::Scope,
+    services::Services, virtual_services::VirtualServices,
 };
 use super::{
     kinds::Document,
     problem::{Note, Problem},
+    status::RouteStatus,
 };
 use crate::registry;
 
@@ -64,6 +67,8 @@ pub(crate) struct Client {
 pub(crate) struct Translated {
     pub(crate) config: Config,
     pub(crate) notes: Vec<Note>,
+    /// What became of each Gateway API route.
+    pub(crate) routes: Vec<RouteStatus>,
     /// The registrations that were translated.
     pub(crate) registered: Arc<registry::Services>,
     /// How to make the assignments again when only they change.
@@ -82,13 +87,15 @@ pub(crate) fn translate(
     let mut problems = duplicates(documents);
     let mut notes = Vec::new();
     let scope = Scope::new(documents, client, &mut notes, &mut problems);
-    let services = Services::new(documents, &scope, &registered, &mut notes);
+    let kubernetes = gateway::service_entries(documents, client, &mut notes);
+    let services = Services::new(documents, &kubernetes, &scope, &registered, &mut notes);
     let rules = VirtualServices::new(documents, &scope, &mut notes, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
     let destination_rules = DestinationRules::new(documents, &scope, &mut notes);
     let routes = Routes::new(&scope, &services, &destination_rules);
+    let gateway = GatewayRoutes::new(documents, &scope, &services, &mut notes);
 
     let mut ports: BTreeSet<u16> = services.http_ports().collect();
     if !rules.candidates.is_empty() {
@@ -96,8 +103,9 @@ pub(crate) fn translate(
     }
     let mut config = Config::default();
     for port in ports {
-        let virtual_hosts =
-            virtual_hosts::on_port(port, &scope, &services, &rules, &routes, &mut notes);
+        let virtual_hosts = virtual_hosts::on_port(
+            port, &scope, &services, &gateway, &rules, &routes, &mut notes,
+        );
         if virtual_hosts.is_empty() {
             continue;
         }
@@ -134,6 +142,7 @@ pub(crate) fn translate(
     Ok(Translated {
         config,
         notes,
+        routes: gateway.statuses,
         registered,
         groups,
     })

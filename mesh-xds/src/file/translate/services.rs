@@ -1,4 +1,5 @@
-//! The services a client knows: those of `ServiceEntry`s, and those of the registry.
+//! The services a client knows: those of `ServiceEntry`s, of Kubernetes' `Service`s (which come as
+//! such entries too), and of the registry.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -60,6 +61,7 @@ pub(super) struct Service {
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) number: u16,
+    pub(super) name: Arc<str>,
     pub(super) protocol: Protocol,
     /// What DNS resolution connects to when the entry lists no endpoints.
     pub(super) target: u16,
@@ -71,6 +73,7 @@ pub(super) struct Port {
 impl Services {
     pub(super) fn new(
         documents: &[Arc<Document>],
+        kubernetes: &[(&Meta, ServiceEntry)],
         scope: &Scope<'_>,
         registered: &registry::Services,
         notes: &mut Vec<Note>,
@@ -91,6 +94,7 @@ impl Services {
                 notes.push(meta.at.note(NoteKind::NotApplied, message));
             }
         }
+        entries.extend(kubernetes.iter().map(|(meta, entry)| (*meta, entry)));
         // Of two namespaces that describe one host, the client's own counts, else the oldest.
         entries.sort_by_key(|(meta, _)| {
             let foreign = meta.namespace != scope.namespace;
@@ -288,6 +292,11 @@ fn named_by_rules(documents: &[Arc<Document>], scope: &Scope<'_>) -> HashSet<Nam
             | Resource::WorkloadEntry(_)
             | Resource::Sidecar(_)
             | Resource::MeshConfig(_) => {}
+            // Named in full, always.
+            Resource::GatewayRoute(_)
+            | Resource::ReferenceGrant(_)
+            | Resource::Service(_)
+            | Resource::EndpointSlice(_) => {}
         }
     }
     named
@@ -303,6 +312,7 @@ impl Service {
         let index = found.unwrap_or_else(|| {
             self.ports.push(Port {
                 number: port.number,
+                name: port.name.clone(),
                 protocol: port.protocol,
                 target: port.target,
                 endpoints: Vec::new(),

@@ -9,6 +9,7 @@ use mesh_core::policy::{
 
 use super::{
     Client, Set,
+    gateway::GatewayRoutes,
     routes::{Routes, default_route},
     scope::Scope,
     services::{Service, Services},
@@ -20,18 +21,40 @@ use crate::file::{
     problem::{At, Note, NoteKind},
 };
 
-/// All virtual hosts of `port`: those of rules in the rules' order, then the unclaimed services.
+/// All virtual hosts of `port`: services with Gateway API routes, those of rules in the rules' order,
+/// then the unclaimed services.
 pub(super) fn on_port(
     port: u16,
     scope: &Scope<'_>,
     services: &Services,
+    gateway: &GatewayRoutes<'_>,
     rules: &VirtualServices<'_>,
     routes: &Routes<'_>,
     notes: &mut Vec<Note>,
 ) -> Vec<VirtualHost> {
+    let mut hosts = Hosts {
+        port,
+        scope,
+        taken: Set::default(),
+        virtual_hosts: Vec::new(),
+    };
     let mut claimed: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
     let mut unclaimed = Vec::new();
     for service in services.on_port(port) {
+        if let Some(routes) = gateway.of(service, port, notes) {
+            if let Some(owner) = rules.owner_of(&service.host) {
+                let message = format!(
+                    "`{}` has routes of the Gateway API on port {port}: they take the place of this \
+                     rule",
+                    service.host
+                );
+                let at = rules.candidates[owner].line_of(&service.host);
+                notes.push(at.note(NoteKind::NotApplied, message));
+            }
+            let origin = service.origin.clone();
+            hosts.add(&service.host, &service.addresses, routes, origin);
+            continue;
+        }
         match rules.owner_of(&service.host) {
             Some(owner) => claimed.entry(owner).or_default().push(service),
             None => unclaimed.push(service),
@@ -43,12 +66,6 @@ pub(super) fn on_port(
             claimed.entry(index).or_default();
         }
     }
-    let mut hosts = Hosts {
-        port,
-        scope,
-        taken: Set::default(),
-        virtual_hosts: Vec::new(),
-    };
     for (index, claimed) in claimed {
         let rule = &rules.candidates[index];
         let translated = routes.of(rule, port);

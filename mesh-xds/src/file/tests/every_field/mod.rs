@@ -4,6 +4,8 @@
 mod balancing;
 mod documents;
 mod fields;
+mod gateway;
+mod gateway_filters;
 mod http_route;
 mod mesh;
 mod registry;
@@ -35,6 +37,10 @@ fn probes() -> Vec<Probe> {
         balancing::load_balancing(),
         registry::registry(),
         mesh::mesh(),
+        gateway::routes(),
+        gateway::references(),
+        gateway::services(),
+        gateway_filters::filters(),
     ]
     .into_iter()
     .flatten()
