@@ -1,10 +1,20 @@
-//! What a service pays in build time for depending on mesh-http with the file source.
+//! What a service pays in build time for depending on mesh-http with the file source, and for xDS
+//! beside it.
 
 use std::{fs, path::Path, process::Command};
 
 use crate::Result;
 
 pub(crate) fn report() -> Result {
+    measure("mesh-http and the file source", "")?;
+    measure("the same and xDS", "xds")
+}
+
+fn measure(what: &str, feature: &str) -> Result {
+    let features = match feature {
+        "" => String::new(),
+        feature => format!(", features = [\"{feature}\"]"),
+    };
     let root = std::env::current_dir()?;
     let dir = Path::new("target/build-cost");
     let _ = fs::remove_dir_all(dir);
@@ -14,7 +24,7 @@ pub(crate) fn report() -> Result {
         format!(
             "[package]\nname = \"service\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
              mesh-core = {{ path = \"{0}/mesh-core\" }}\nmesh-http = {{ path = \"{0}/mesh-http\" }}\n\
-             mesh-xds = {{ path = \"{0}/mesh-xds\" }}\ntokio = {{ version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }}\n",
+             mesh-xds = {{ path = \"{0}/mesh-xds\"{features} }}\ntokio = {{ version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }}\n",
             root.display()
         ),
     )?;
@@ -52,7 +62,7 @@ pub(crate) fn report() -> Result {
         return Err("the sample service does not build".into());
     }
     println!(
-        "cold debug build of a service with mesh-http and the file source: {:.1} s of CPU, {} crates",
+        "cold debug build of a service with {what}: {:.1} s of CPU, {} crates",
         children_cpu_seconds()? - before,
         crates.len()
     );

@@ -4,6 +4,7 @@
 //! - `peers`: installs the real peers only (into `target/peers`)
 //! - `check-imports`: the import rules of `docs/architecture.md`
 //! - `bench`: the end-to-end comparison beside bare hyper-util and a real Envoy
+//! - `protos`: generates mesh-xds's protobuf types and field tables from `mesh-xds/proto`
 //! - `build-cost`: crates and CPU seconds that a service pays for depending on the mesh
 
 mod build_cost;
@@ -21,8 +22,11 @@ fn main() -> ExitCode {
         "peers" => peers::install().map(|envoy| println!("envoy: {}", envoy.display())),
         "check-imports" => imports::check(),
         "bench" => bench(),
+        "protos" => protos(),
         "build-cost" => build_cost::report(),
-        _ => Err("usage: cargo xtask test | peers | check-imports | bench | build-cost".into()),
+        _ => Err(
+            "usage: cargo xtask test | peers | check-imports | bench | protos | build-cost".into(),
+        ),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +58,10 @@ fn test() -> Result {
         "features one by one",
         cargo(&["check", "--package", "mesh-http", "--no-default-features"]),
     )?;
+    step(
+        "mesh-xds without xds",
+        cargo(&["check", "--package", "mesh-xds"]),
+    )?;
     for feature in ["axum", "metrics", "opentelemetry"] {
         step(
             feature,
@@ -82,6 +90,13 @@ fn test() -> Result {
     )?;
     println!("xtask test: everything passed");
     Ok(())
+}
+
+fn protos() -> Result {
+    step(
+        "protobuf types and field tables",
+        cargo(&["run", "--quiet", "--package", "mesh-xds-codegen"]),
+    )
 }
 
 fn bench() -> Result {

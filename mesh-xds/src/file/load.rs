@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The largest file that is read.
-const MAX_FILE: u64 = 8 << 20;
+pub(crate) const MAX_FILE: u64 = 8 << 20;
 
 /// All documents of a source, and what was noticed on the way.
 pub(crate) type Documents = (Vec<Arc<Document>>, Vec<Note>);
@@ -150,7 +150,8 @@ fn whole_file(path: &Path) -> At {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// A file's content, at most a byte more than [`MAX_FILE`].
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     use io::Read;
     let mut content = Vec::new();
     // The limit holds for what is read, whatever the size was a moment ago.

@@ -12,12 +12,12 @@
 mod duration;
 mod host;
 mod kinds;
-mod load;
-mod node;
+pub(crate) mod load;
+pub(crate) mod node;
 mod problem;
 mod reader;
-mod schema;
-mod stamps;
+pub(crate) mod schema;
+pub(crate) mod stamps;
 mod status;
 mod translate;
 mod watch;

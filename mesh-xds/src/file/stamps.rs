@@ -7,6 +7,9 @@ use std::{
     time::SystemTime,
 };
 
+/// How the names of Istio's files end.
+const YAML: &[&str] = &["yaml", "yml"];
+
 /// Directories below the source's own, at most this deep.
 const MAX_DEPTH: usize = 16;
 
@@ -25,7 +28,7 @@ pub(crate) struct Stamp {
 
 /// Stamps of the files of a source.
 pub(crate) fn stamps(root: &Path) -> io::Result<Stamps> {
-    files(root)?
+    files(root, YAML)?
         .into_iter()
         .filter_map(|path| match fs::metadata(&path) {
             Ok(metadata) => Some(Ok((path, stamp(&metadata)))),
@@ -55,11 +58,11 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
     }
 }
 
-/// The files of a source: itself, or all `.yaml` and `.yml` files below it.
+/// The files of a source: itself, or all below it that have one of these extensions.
 ///
 /// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
 /// kubelet swaps a ConfigMap (its files are linked to from beside it).
-pub(crate) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn files(root: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
     let metadata = fs::metadata(root)?;
     if metadata.is_file() {
         return Ok(vec![root.to_owned()]);
@@ -70,7 +73,7 @@ pub(crate) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
     }
     let mut found = Vec::new();
     let mut visited = HashSet::new();
-    visit(root, 0, &mut visited, &mut found)?;
+    visit(root, 0, extensions, &mut visited, &mut found)?;
     found.sort();
     Ok(found)
 }
@@ -78,6 +81,7 @@ pub(crate) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
 fn visit(
     directory: &Path,
     depth: usize,
+    extensions: &[&str],
     visited: &mut HashSet<PathBuf>,
     found: &mut Vec<PathBuf>,
 ) -> io::Result<()> {
@@ -94,11 +98,15 @@ fn visit(
             continue;
         }
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => match visit(&path, depth + 1, visited, found) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                other => other?,
-            },
-            Ok(metadata) if metadata.is_file() && is_yaml(&path) => found.push(path),
+            Ok(metadata) if metadata.is_dir() => {
+                match visit(&path, depth + 1, extensions, visited, found) {
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    other => other?,
+                }
+            }
+            Ok(metadata) if metadata.is_file() && has_extension(&path, extensions) => {
+                found.push(path)
+            }
             // Gone, or a link to nothing, or no file.
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -108,7 +116,7 @@ fn visit(
     Ok(())
 }
 
-fn is_yaml(path: &Path) -> bool {
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     path.extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
+        .is_some_and(|found| extensions.iter().any(|e| found.eq_ignore_ascii_case(e)))
 }

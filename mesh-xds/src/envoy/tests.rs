@@ -1,0 +1,229 @@
+//! Envoy's files: what loads, and what is said of what does not.
+
+use std::{net::SocketAddr, time::Duration};
+
+use mesh_core::{
+    Mesh,
+    policy::{Discovery, LbPolicy, RouteAction},
+};
+
+use super::EnvoySource;
+use crate::dns::{Resolve, ResolveFuture};
+
+const BOOTSTRAP: &str = include_str!("../resource/tests/seeds/static.yaml");
+
+fn problems(text: &str) -> String {
+    EnvoySource::parse("envoy.yaml", text)
+        .unwrap_err()
+        .to_string()
+}
+
+const CLUSTER: &str = "\
+'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster
+name: a
+";
+
+#[test]
+fn a_bootstrap_loads_and_everything_knows_its_line() {
+    let loaded = EnvoySource::parse("envoy.yaml", BOOTSTRAP).unwrap();
+    let line = |text: &str| {
+        1 + BOOTSTRAP
+            .lines()
+            .position(|l| l.trim_end().ends_with(text))
+            .unwrap()
+    };
+    let config = &loaded.config;
+    let route = &config.routes[0].virtual_hosts[0].routes[0];
+    assert_eq!(
+        route.origin.to_string(),
+        format!("envoy.yaml:{}", line("name: everything"))
+    );
+    let cluster = &config.clusters[0];
+    assert_eq!(
+        cluster.origin.to_string(),
+        format!(
+            "envoy.yaml:{}",
+            1 + BOOTSTRAP
+                .lines()
+                .position(|l| l == "  - name: static")
+                .unwrap()
+        )
+    );
+    assert_eq!(cluster.connect_timeout, Duration::from_millis(500));
+    assert_eq!(
+        cluster.lb_policy,
+        LbPolicy::LeastRequest { choice_count: 3 }
+    );
+    assert_eq!(cluster.overprovisioning_factor, 150);
+    assert_eq!(config.assignments["static"].len(), 2);
+    assert!(
+        matches!(&config.clusters[4].discovery, Discovery::StrictDns { targets }
+        if &*targets[0].hostname == "localhost" && targets[0].weight == 2)
+    );
+    let notes: Vec<_> = loaded.notes.iter().map(ToString::to_string).collect();
+    let stat_prefix = format!(
+        "ignored: envoy.yaml:{}: static_resources.listeners[0].filter_chains[0].filters[0]\
+         .typed_config.stat_prefix: statistics",
+        line("stat_prefix: out")
+    );
+    assert!(notes.contains(&stat_prefix), "{notes:#?}");
+}
+
+/// Defaults are Envoy's, not the policy model's.
+#[test]
+fn what_is_left_out_has_envoys_default() {
+    let loaded = EnvoySource::parse("envoy.yaml", CLUSTER).unwrap();
+    let cluster = &loaded.config.clusters[0];
+    assert_eq!(cluster.lb_policy, LbPolicy::RoundRobin);
+    assert_eq!(cluster.connect_timeout, Duration::from_secs(5));
+    assert_eq!(cluster.circuit_breakers.default.max_retries, 3);
+
+    let routes = "\
+'@type': type.googleapis.com/envoy.config.listener.v3.Listener
+name: l
+api_listener:
+  api_listener:
+    '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+    http_filters:
+    - name: router
+      typed_config: { '@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+    route_config:
+      virtual_hosts:
+      - name: v
+        domains: ['*']
+        routes:
+        - { match: { prefix: / }, route: { cluster: a } }
+        - { match: { prefix: / }, route: { cluster: a, timeout: 0s } }
+        - { match: { prefix: / }, route: { cluster: a, max_stream_duration: {} } }
+";
+    let loaded = EnvoySource::parse("envoy.yaml", routes).unwrap();
+    let host = &loaded.config.routes[0].virtual_hosts[0];
+    let timeouts = host.routes.iter().map(|route| match &route.action {
+        RouteAction::Forward(action) => action.timeouts.timeout,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        timeouts.collect::<Vec<_>>(),
+        [Some(Duration::from_secs(15)), None, None]
+    );
+}
+
+#[test]
+fn unknown_unsupported_and_rejected_fields_are_told_with_their_lines() {
+    let text = format!(
+        "{CLUSTER}conect_timeout: 1s\nhealth_checks: []\ntransport_socket_matches: []\n\
+         lb_policy: RING_HASH\nload_assignment: {{ cluster_name: a, endpoints: [{{ priority: 999 }}] }}\n"
+    );
+    assert_eq!(
+        problems(&text),
+        "\
+envoy.yaml:3: conect_timeout: unknown field, did you mean `connect_timeout`?
+envoy.yaml:4: health_checks: is not supported (active health checking)
+envoy.yaml:5: transport_socket_matches: is not supported (TLS is not supported yet)
+envoy.yaml:6: lb_policy: RING_HASH is not supported
+envoy.yaml:7: load_assignment.endpoints[0].priority: must be from 0 to 128"
+    );
+}
+
+#[test]
+fn values_are_checked_by_protobufs_rules() {
+    for (field, says) in [
+        (
+            "connect_timeout: 1m",
+            "connect_timeout: must be a duration in seconds, such as 1.5s",
+        ),
+        ("connectTimeout: 0s", "connect_timeout: must be above 0"),
+        (
+            "lb_policy: LEAST_REQUESTS",
+            "lb_policy: unknown value `LEAST_REQUESTS`, did you mean `LEAST_REQUEST`?",
+        ),
+        (
+            "lb_policy: ROUND_ROBIN\nlbPolicy: RANDOM",
+            "lb_policy: is given twice",
+        ),
+        (
+            "type: EDS\ncluster_type: {}",
+            "cluster_type: excludes `type`",
+        ),
+        (
+            "eds_cluster_config: {}",
+            "eds_cluster_config: needs type EDS",
+        ),
+        (
+            "circuit_breakers: []",
+            "circuit_breakers: must be a mapping (envoy.config.cluster.v3.CircuitBreakers)",
+        ),
+        (
+            "circuit_breakers: { thresholds: {} }",
+            "circuit_breakers.thresholds: must be a list",
+        ),
+        (
+            "circuit_breakers: { thresholds: [{ max_requests: -1 }] }",
+            "circuit_breakers.thresholds[0].max_requests: must be a whole number from 0 to 4294967295",
+        ),
+        (
+            "typed_extension_protocol_options: { a: { b: 1 } }",
+            "typed_extension_protocol_options[a]: needs an `@type`",
+        ),
+    ] {
+        let said = problems(&format!("{CLUSTER}{field}\n"));
+        let said: Vec<_> = said
+            .lines()
+            .filter_map(|l| Some(l.splitn(3, ':').nth(2)?.trim()))
+            .collect();
+        assert!(said.contains(&says), "{field}: {said:#?}");
+    }
+}
+
+#[test]
+fn documents_of_other_kinds_are_told() {
+    assert!(problems("a: 1").contains("unknown field of envoy.config.bootstrap.v3.Bootstrap"));
+    assert!(problems("- 1").contains("must be a mapping"));
+    assert!(problems("'@type': a/b.C").contains("`b.C` is no resource that is known"));
+    assert!(problems("node: {}").contains("static_resources: is required"));
+    let twice = format!("{CLUSTER}---\n{CLUSTER}");
+    assert!(
+        problems(&twice).contains("envoy.yaml:4: cluster `a` is already given at envoy.yaml:1")
+    );
+}
+
+#[derive(Debug)]
+struct Two;
+
+impl Resolve for Two {
+    fn resolve<'a>(&'a self, host: &'a str) -> ResolveFuture<'a> {
+        let known = host == "two.example";
+        Box::pin(async move {
+            match known {
+                true => Ok(vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into()]),
+                false => Err(std::io::ErrorKind::NotFound.into()),
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_started_source_publishes_and_resolves() {
+    let dir = std::env::temp_dir().join(format!("mesh-envoy-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let cluster = r#"{"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        "name": "dns", "type": "STRICT_DNS", "loadAssignment": {"clusterName": "dns", "endpoints":
+        [{"lbEndpoints": [{"endpoint": {"address": {"socketAddress":
+        {"address": "two.example", "portValue": 80}}}}]}]}}"#;
+    std::fs::write(dir.join("dns.json"), cluster).unwrap();
+    let mesh = Mesh::new();
+    EnvoySource::new(&dir)
+        .with_resolver(Two)
+        .start(&mesh)
+        .await
+        .unwrap();
+    let snapshot = mesh.load();
+    let assigned = snapshot.cluster("dns").unwrap().assignment();
+    let addresses: Vec<_> = assigned
+        .endpoints()
+        .map(|e| e.address.to_string())
+        .collect();
+    let expected: [SocketAddr; 2] = [([10, 0, 0, 1], 80).into(), ([10, 0, 0, 2], 80).into()];
+    assert_eq!(addresses, expected.map(|a| a.to_string()));
+    std::fs::remove_dir_all(&dir).unwrap();
+}

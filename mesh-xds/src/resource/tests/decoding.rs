@@ -1,0 +1,134 @@
+//! Bytes as they come from a control plane.
+
+use std::sync::Arc;
+
+use prost::{Message, Name};
+
+use crate::{
+    pb::{self, cluster::Cluster, protobuf::Any},
+    resource::{Accepted, Rejected, Resource, decode},
+};
+
+fn any<M: Message + Name>(pb: &M) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/{}", M::full_name()),
+        value: pb.encode_to_vec(),
+    }
+}
+
+fn version() -> Arc<str> {
+    "7".into()
+}
+
+fn cluster(name: &str, timeout: i64) -> Cluster {
+    Cluster {
+        name: name.to_owned(),
+        connect_timeout: Some(pb::protobuf::Duration {
+            seconds: timeout,
+            nanos: 0,
+        }),
+        ..Cluster::default()
+    }
+}
+
+/// gRFC A46.
+#[test]
+fn a_bad_resource_is_rejected_by_name_while_its_siblings_apply() {
+    let response = [
+        any(&cluster("good", 1)),
+        any(&cluster("bad", -1)),
+        any(&cluster("fine", 2)),
+    ];
+    let (good, bad): (Vec<_>, Vec<_>) = response
+        .iter()
+        .map(|any| decode(any, &version()))
+        .partition(Result::is_ok);
+    let names: Vec<_> = good.iter().flatten().map(|a| &*a.name).collect();
+    assert_eq!(names, ["good", "fine"]);
+    let bad: Vec<_> = bad
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|r| r.to_string())
+        .collect();
+    assert_eq!(bad, ["`bad`: connect_timeout: is no duration"]);
+}
+
+#[test]
+fn a_resource_knows_where_it_is_from() {
+    let Accepted { resource, .. } = decode(&any(&cluster("a", 1)), &version()).unwrap();
+    let Resource::Cluster(cluster) = resource else {
+        panic!("{resource:?}");
+    };
+    assert_eq!(cluster.policy.origin.to_string(), "Cluster/a@7");
+}
+
+#[test]
+fn what_is_unsupported_is_listed_and_what_changes_the_meaning_is_rejected() {
+    let mut bytes = cluster("a", 1).encode_to_vec();
+    // Cluster.alt_stat_name, health_checks, a field of the future, and one in a nested message.
+    prost::encoding::string::encode(28, &"b".to_owned(), &mut bytes);
+    prost::encoding::string::encode(8, &String::new(), &mut bytes);
+    prost::encoding::string::encode(9999, &"?".to_owned(), &mut bytes);
+    let nested = vec![0x0a, 0x02, 0x30, 0x01]; // CircuitBreakers.thresholds[0].track_remaining
+    prost::encoding::bytes::encode(10, &nested, &mut bytes);
+    let type_url = any(&Cluster::default()).type_url;
+    let accepted = decode(
+        &Any {
+            type_url: type_url.clone(),
+            value: bytes.clone(),
+        },
+        &version(),
+    );
+    let ignored: Vec<_> = accepted
+        .unwrap()
+        .ignored
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        ignored,
+        [
+            "alt_stat_name: statistics",
+            "health_checks: is not supported (active health checking)",
+            "field 9999 of envoy.config.cluster.v3.Cluster is not known",
+            "circuit_breakers.thresholds[0].track_remaining: statistics",
+        ]
+    );
+
+    prost::encoding::string::encode(43, &String::new(), &mut bytes);
+    let value = bytes;
+    let Rejected { name, problems } = decode(&Any { type_url, value }, &version()).unwrap_err();
+    assert_eq!(&*name, "a");
+    assert_eq!(
+        problems[0].to_string(),
+        "transport_socket_matches: is not supported (TLS is not supported yet)"
+    );
+}
+
+#[test]
+fn an_unknown_value_of_an_enum_is_rejected() {
+    let mut pb = cluster("a", 1);
+    pb.lb_policy = 99;
+    let error = decode(&any(&pb), &version()).unwrap_err();
+    assert_eq!(error.to_string(), "`a`: lb_policy: unknown value 99");
+}
+
+#[test]
+fn garbage_is_rejected_and_nothing_panics() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        for type_url in [
+            "a/envoy.config.listener.v3.Listener",
+            "a/envoy.config.route.v3.RouteConfiguration",
+            "a/envoy.config.route.v3.VirtualHost",
+            "a/envoy.config.cluster.v3.Cluster",
+            "a/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            "a/unknown.Type",
+        ] {
+            let any = Any {
+                type_url: type_url.to_owned(),
+                value: bytes.to_vec(),
+            };
+            let _ = decode(&any, &version());
+        }
+    });
+}

@@ -1,0 +1,4 @@
+//! Resources as a control plane sends them, and the proof that no field is silent.
+
+mod decoding;
+mod silence;
