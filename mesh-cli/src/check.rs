@@ -13,10 +13,15 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
+    /// Exit with 1 for a warning, too; what is skipped, ignored or does not apply is none.
+    #[arg(long)]
+    deny_warnings: bool,
     /// How the answer is written.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
+
+const WARNING: &str = "warning";
 
 /// The JSON answer.
 #[derive(Debug, Serialize)]
@@ -89,17 +94,27 @@ struct Entry {
 
 pub(crate) fn run(args: &Args) -> Answer {
     let report = match files::load(&args.source, None) {
-        Ok(files) => Report {
-            ok: true,
-            errors: Vec::new(),
-            notes: files
+        Ok(files) => {
+            // What the files' own reader has said of a cluster says more.
+            let told = |d: &&DanglingRoute| {
+                let mut notes = files.notes.iter();
+                notes.any(|note| note.missing_clusters.contains(&d.cluster))
+            };
+            let untold = files.dangling.iter().filter(|d| !told(d));
+            let notes: Vec<Entry> = files
                 .notes
                 .iter()
                 .map(note)
-                .chain(files.dangling.iter().map(dangling))
-                .collect(),
-            routes: files.routes.iter().map(route).collect(),
-        },
+                .chain(untold.map(dangling))
+                .collect();
+            let denied = args.deny_warnings && notes.iter().any(|n| n.kind == WARNING);
+            Report {
+                ok: !denied,
+                errors: Vec::new(),
+                notes,
+                routes: files.routes.iter().map(route).collect(),
+            }
+        }
         Err(problems) => Report {
             ok: false,
             errors: problems.iter().map(|p| entry("error", p)).collect(),
@@ -125,8 +140,13 @@ fn text(report: &Report) -> String {
         text += &route.text;
     }
     let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let warnings = report.notes.iter().filter(|n| n.kind == WARNING).count();
     text + &match report.errors.len() {
-        0 => format!("ok, with {}\n", plural(report.notes.len(), "note")),
+        0 if report.ok => format!("ok, with {}\n", plural(report.notes.len(), "note")),
+        0 => format!(
+            "{}, which --deny-warnings denies\n",
+            plural(warnings, "warning")
+        ),
         n => format!("{}\n", plural(n, "error")),
     }
 }
@@ -175,7 +195,7 @@ fn note(note: &Note) -> Entry {
         NoteKind::Skipped => "skipped",
         NoteKind::Ignored => "ignored",
         NoteKind::NotApplied => "not applied",
-        _ => "warning",
+        _ => WARNING,
     };
     entry(kind, &note.at)
 }
@@ -191,7 +211,7 @@ fn dangling(route: &DanglingRoute) -> Entry {
     );
     let field = String::new();
     entry(
-        "warning",
+        WARNING,
         &Problem {
             file,
             line,

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
-use mesh_core::{DanglingRoute, Mesh};
+use mesh_core::{
+    ConfigError, DanglingRoute, Mesh,
+    policy::{Locality, Origin},
+};
 use mesh_xds::{
     FileSource, Registry,
     file::{Note, Problem, RouteStatus},
@@ -17,6 +20,12 @@ pub(crate) struct Source {
     /// The namespace of the calling workload, and of documents that name none.
     #[arg(long, value_name = "NS", default_value = "default")]
     pub(crate) namespace: String,
+    /// A label of the calling workload, which `sourceLabels` and selectors look at. May be repeated.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Where the calling workload runs; endpoints near it come first when there is outlier detection.
+    #[arg(long, value_name = "REGION[/ZONE[/SUBZONE]]", default_value = "")]
+    pub(crate) locality: String,
     /// A service that no file describes, as a Kubernetes Service would; with addresses, its
     /// endpoints. May be repeated: every one adds an endpoint.
     #[arg(long = "service", value_name = "HOST:PORT[=IP:PORT[,label=value]...]")]
@@ -64,6 +73,8 @@ pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<
         .collect();
     let loaded = FileSource::new(&source.config)
         .with_namespace(source.namespace.as_str())
+        .with_labels(source.labels.iter().cloned().collect())
+        .with_locality(locality(&source.locality))
         .with_registry(registry)
         .load()
         .map_err(|error| error.problems().to_vec())?;
@@ -71,17 +82,8 @@ pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<
 
     let mesh = Mesh::new();
     let report = mesh.publish(loaded.config).map_err(|error| {
-        let problem = |problem: &dyn ToString| Problem {
-            file: source.config.to_string_lossy().into(),
-            line: 0,
-            field: String::new(),
-            message: problem.to_string(),
-        };
-        error
-            .problems()
-            .iter()
-            .map(|p| problem(p))
-            .collect::<Vec<_>>()
+        let problems = error.problems().iter();
+        problems.map(|p| unfit(source, p)).collect::<Vec<_>>()
     })?;
     Ok(Files {
         mesh,
@@ -89,6 +91,42 @@ pub(crate) fn load(source: &Source, also: Option<Service>) -> Result<Files, Vec<
         routes: loaded.routes,
         dangling: report.dangling,
     })
+}
+
+/// Why what was loaded cannot be published, by place where that is known.
+fn unfit(source: &Source, error: &ConfigError) -> Problem {
+    let (file, line, message) = match error {
+        ConfigError::Unsupported {
+            what,
+            origin: Origin::File { path, line },
+        } => (path.clone(), *line, format!("{what} is not supported yet")),
+        other => (source.config.to_string_lossy().into(), 0, other.to_string()),
+    };
+    Problem {
+        file,
+        line,
+        field: String::new(),
+        message,
+    }
+}
+
+/// `region/zone/subzone`, of which the last two may be missing.
+fn locality(text: &str) -> Locality {
+    let mut parts = text.splitn(3, '/');
+    let mut next = || parts.next().unwrap_or_default().into();
+    Locality {
+        region: next(),
+        zone: next(),
+        sub_zone: next(),
+    }
+}
+
+/// `key=value`.
+fn label(text: &str) -> Result<(String, String), String> {
+    let pair = text
+        .split_once('=')
+        .map(|(k, v)| (k.to_owned(), v.to_owned()));
+    pair.ok_or_else(|| format!("label `{text}`: not of the form key=value"))
 }
 
 /// The address of an endpoint that is taken back at once.
@@ -110,12 +148,6 @@ impl FromStr for Service {
             let address = address
                 .parse()
                 .map_err(|e| format!("address `{address}`: {e}"))?;
-            let label = |text: &str| {
-                let pair = text
-                    .split_once('=')
-                    .map(|(k, v)| (k.to_owned(), v.to_owned()));
-                pair.ok_or_else(|| format!("label `{text}`: not of the form key=value"))
-            };
             let labels: Result<_, String> = parts.map(label).collect();
             Ok::<_, String>((address, labels?))
         });

@@ -17,7 +17,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0  the files are right (check), the request has a route and a cluster (explain)
   1  the files have errors, or the request has no route or no cluster; which endpoints
-     are up is not known offline, and warnings do not count
+     are up is not known offline, and warnings do not count (but see --deny-warnings)
   2  wrong use of this command";
 
 /// Explains and checks mesh configuration offline.

@@ -242,6 +242,92 @@ fn check_names_file_line_field_and_what_was_meant() {
     );
 }
 
+/// Checks one file of this text.
+#[cfg(test)]
+fn check(name: &str, yaml: &str, args: &[&str]) -> (i32, String) {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&file, yaml).unwrap();
+    let config = ["check", "--config", file.to_str().unwrap()];
+    let (code, text, errors) = mesh(&[&config, args].concat());
+    (code, text + &errors)
+}
+
+#[cfg(test)]
+fn rule(http: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: a}}\nspec:\n  \
+         hosts: [a]\n  http:\n  - {http}\n"
+    )
+}
+
+#[test]
+fn a_misspelt_weight_is_told_without_its_consequence() {
+    let yaml = rule("route: [{destination: {host: a}, wieght: 1}, {destination: {host: b}}]");
+    let (code, text) = check("wieght.yaml", &yaml, &[]);
+    assert_eq!(code, 1);
+    assert!(text.contains("did you mean `weight`?"), "{text}");
+    assert!(text.ends_with("1 error\n"), "{text}");
+}
+
+#[test]
+fn a_dangling_subset_is_one_warning_which_can_be_denied() {
+    let yaml = rule("route: [{destination: {host: a, subset: v9}}]");
+    let (code, text) = check("dangling.yaml", &yaml, &[]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(text.matches("warning: ").count(), 1, "{text}");
+    assert!(
+        text.contains("no DestinationRule defines subset `v9`"),
+        "{text}"
+    );
+    assert!(text.ends_with("ok, with 1 note\n"), "{text}");
+    let (code, text) = check("dangling.yaml", &yaml, &["--deny-warnings"]);
+    assert_eq!(code, 1);
+    assert!(
+        text.ends_with("1 warning, which --deny-warnings denies\n"),
+        "{text}"
+    );
+    // What merely does not apply is no warning.
+    let other = rule("directResponse: {status: 200}").replace("spec:", "spec:\n  gateways: [gw]");
+    let (code, text) = check("gateway.yaml", &other, &["--deny-warnings"]);
+    assert_eq!(
+        (code, text.matches("not applied: ").count()),
+        (0, 1),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_workload_has_labels_and_a_locality() {
+    let yaml = rule("match: [{sourceLabels: {app: web}}]\n    directResponse: {status: 200}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("labels.yaml");
+    fs::write(&file, yaml).unwrap();
+    let file = file.to_str().unwrap();
+    let of = |label: &str| {
+        let args = ["--locality", "r1/z1", "--label", label, "GET", "http://a/"];
+        explain(file, &args)
+    };
+    let (code, text) = of("app=web");
+    assert!(code == 0 && !text.contains("no file describes"), "{text}");
+    // The rule is for others, so only a service that is taken to exist answers.
+    let (_, text) = of("app=db");
+    assert!(
+        text.contains("no file describes the service a:80"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_no_engine_does_yet_is_refused_by_place() {
+    let yaml = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n  \
+                host: a\n  trafficPolicy:\n    tls: {mode: SIMPLE}\n";
+    let (code, text) = check("tls.yaml", yaml, &[]);
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("tls.yaml:7: spec.trafficPolicy.tls.mode: TLS to other services"),
+        "{text}"
+    );
+}
+
 #[test]
 fn check_passes_what_loads() {
     for config in [SHOP, "../examples/canary/mesh", "../examples/quickstart"] {

@@ -23,6 +23,8 @@ mod reload;
 #[cfg(test)]
 mod resilience;
 #[cfg(test)]
+mod scope;
+#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod swap;

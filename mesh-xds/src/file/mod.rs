@@ -34,6 +34,7 @@ use mesh_core::{
 
 use self::{
     load::{Loader, Read},
+    problem::At,
     translate::{Client, Translated},
 };
 pub use self::{
@@ -166,15 +167,14 @@ impl FileSource {
         })?;
         translated.notes.extend(notes);
         if documents.is_empty() {
-            translated.notes.push(Note {
-                at: Problem {
-                    file: self.path.display().to_string().into(),
-                    line: 0,
-                    field: String::new(),
-                    message: "no Istio or Gateway API documents were found here".to_owned(),
-                },
-                kind: NoteKind::Warning,
-            });
+            let source = At {
+                file: self.path.display().to_string().into(),
+                line: 0,
+            };
+            let message = "no Istio or Gateway API documents were found here";
+            translated
+                .notes
+                .push(source.note(NoteKind::Warning, message));
         }
         translated.notes.sort();
         Ok(translated)

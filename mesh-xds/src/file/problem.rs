@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use mesh_core::policy::Origin;
+use mesh_core::policy::{Name, Origin};
 
 /// One thing wrong, or worth knowing, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +71,8 @@ pub struct Note {
     pub at: Problem,
     /// What sort of thing.
     pub kind: NoteKind,
+    /// The clusters that do not exist, when that is what it is about.
+    pub missing_clusters: Vec<Name>,
 }
 
 /// The sorts of [`Note`].
@@ -125,6 +127,7 @@ impl At {
         Note {
             kind,
             at: self.problem("", message),
+            missing_clusters: Vec::new(),
         }
     }
 }

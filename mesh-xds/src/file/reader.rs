@@ -48,8 +48,9 @@ impl Reader {
     }
 
     pub(crate) fn note(&self, kind: NoteKind, line: u32, field: &str, message: impl Into<String>) {
-        let at = self.at(line).problem(field, message);
-        self.notes.borrow_mut().push(Note { kind, at });
+        let mut note = self.at(line).note(kind, message);
+        note.at.field = field.to_owned();
+        self.notes.borrow_mut().push(note);
     }
 }
 

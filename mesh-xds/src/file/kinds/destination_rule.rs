@@ -1,6 +1,6 @@
 //! `DestinationRule`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use mesh_core::policy::Metadata;
 
@@ -70,15 +70,13 @@ pub(super) fn read(value: &Val<'_>) -> Option<DestinationRule> {
         host_value.fail(e);
     }
     let mut subsets: Vec<Arc<Subset>> = Vec::new();
+    let mut names: HashMap<Arc<str>, At> = HashMap::new();
     for value in obj.list("subsets") {
         let Some(subset) = subset(&value) else {
             continue;
         };
-        if let Some(first) = subsets.iter().find(|s| s.name == subset.name) {
-            let message = format!(
-                "subset `{}` is defined already, at {}",
-                subset.name, first.at
-            );
+        if let Some(first) = names.insert(subset.name.clone(), subset.at.clone()) {
+            let message = format!("subset `{}` is defined already, at {first}", subset.name);
             value.fail(message);
         }
         subsets.push(Arc::new(subset));

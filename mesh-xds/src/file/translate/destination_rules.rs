@@ -40,6 +40,7 @@ pub(super) struct Merged<'a> {
     at: Vec<&'a At>,
     policy: Option<&'a TrafficPolicy>,
     subsets: Vec<&'a Subset>,
+    by_name: Map<&'a str, &'a Subset>,
     /// A service of this client got it.
     used: Cell<bool>,
 }
@@ -194,6 +195,7 @@ fn add<'a>(
             at: vec![&meta.at],
             policy: rule.policy.as_deref(),
             subsets: rule.subsets.iter().map(|s| &**s).collect(),
+            by_name: rule.subsets.iter().map(|s| (&*s.name, &**s)).collect(),
             used: Cell::new(false),
         });
     }
@@ -203,7 +205,7 @@ impl<'a> Merged<'a> {
     /// Subsets are united, the first of a name staying; the first traffic policy stays whole.
     fn merge(&mut self, meta: &'a Meta, rule: &'a DestinationRule, notes: &mut Vec<Note>) {
         for subset in &rule.subsets {
-            match self.subsets.iter().find(|s| s.name == subset.name) {
+            match self.by_name.get(&*subset.name) {
                 Some(first) => {
                     let message = format!(
                         "subset `{}` is defined at {} already",
@@ -211,7 +213,10 @@ impl<'a> Merged<'a> {
                     );
                     notes.push(subset.at.note(NoteKind::NotApplied, message));
                 }
-                None => self.subsets.push(subset),
+                None => {
+                    self.subsets.push(subset);
+                    self.by_name.insert(&subset.name, subset);
+                }
             }
         }
         match (self.policy, rule.policy.as_deref()) {
@@ -248,7 +253,7 @@ impl<'a> Merged<'a> {
     }
 
     pub(super) fn subset(&self, name: &str) -> Option<&'a Subset> {
-        self.subsets.iter().find(|s| *s.name == *name).copied()
+        self.by_name.get(name).copied()
     }
 
     /// The policy of a port, or of a subset on that port.

@@ -138,7 +138,13 @@ pub(crate) fn translate(
     destination_rules.report_unused(&mut notes);
     // A rule is translated for each port, and says the same of each.
     notes.sort();
-    notes.dedup();
+    notes.dedup_by(|next, first| {
+        let same = next.at == first.at && next.kind == first.kind;
+        if same {
+            first.missing_clusters.append(&mut next.missing_clusters);
+        }
+        same
+    });
     Ok(Translated {
         config,
         notes,

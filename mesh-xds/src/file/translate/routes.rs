@@ -217,36 +217,38 @@ impl<'a> Routes<'a> {
             (None, Some([only])) => only.number,
             (None, _) => listener_port,
         };
-        match service {
-            None => {
-                let mut implied = self.implied.borrow_mut();
-                implied
-                    .entry((host.clone(), port))
-                    .or_insert_with(|| to.at.clone());
-            }
-            Some(service) if to.port.is_some() => {
-                if service.port(port).is_none() {
-                    let message = format!(
-                        "service `{host}` has no port {port}: requests are answered with 503"
-                    );
-                    self.note(&to.at, NoteKind::Warning, message);
-                }
-            }
-            Some(_) => {}
+        if service.is_none() {
+            let mut implied = self.implied.borrow_mut();
+            implied
+                .entry((host.clone(), port))
+                .or_insert_with(|| to.at.clone());
         }
-        let subset = to.subset.as_ref().map_or("", |(name, at)| {
+        let subset = to.subset.as_ref();
+        let name = cluster_name(port, subset.map_or("", |(name, _)| name), &host);
+        if to.port.is_some() && service.is_some_and(|s| s.port(port).is_none()) {
+            let message =
+                format!("service `{host}` has no port {port}: requests are answered with 503");
+            self.missing(&to.at, message, &name);
+        }
+        if let Some((subset, at)) = subset {
             let namespace = self.namespace_of(&host);
             let found = self.destination_rules.of(&host, namespace.as_deref());
-            if found.and_then(|r| r.subset(name)).is_none() {
+            if found.and_then(|r| r.subset(subset)).is_none() {
                 let message = format!(
-                    "no DestinationRule defines subset `{name}` of `{host}`: requests are answered \
-                     with 503"
+                    "no DestinationRule defines subset `{subset}` of `{host}`: requests are \
+                     answered with 503"
                 );
-                self.note(at, NoteKind::Warning, message);
+                self.missing(at, message, &name);
             }
-            name
-        });
-        cluster_name(port, subset, &host)
+        }
+        name
+    }
+
+    /// Warns of a cluster that will not exist.
+    fn missing(&self, at: &At, message: String, cluster: &Name) {
+        let mut note = at.note(NoteKind::Warning, message);
+        note.missing_clusters.push(cluster.clone());
+        self.notes.borrow_mut().push(note);
     }
 
     /// The connection pool of the host's own traffic policy.
