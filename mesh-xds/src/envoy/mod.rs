@@ -196,6 +196,7 @@ impl Reading {
             self.notes.extend(ignored.into_iter().map(|f| Note {
                 at: problem(f),
                 kind: NoteKind::Ignored,
+                missing_clusters: Vec::new(),
             }));
         }
     }
