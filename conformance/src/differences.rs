@@ -47,6 +47,34 @@ const PATH_WITHOUT_SLASH: &str = "path without slash";
 /// A response ends half-way: see [`broke_off`].
 pub const BROKEN_OFF: &str = "broken off";
 
+/// Flags of connections that differ: the case, Envoy's flags, the mesh's, and why.
+pub const CONNECTION_FLAGS: &[(&str, &[&str], &[&str], &str)] = &[
+    (
+        "next-host",
+        &["UF"],
+        &[],
+        "the connection was made; the tries before it are counted apart",
+    ),
+    (
+        "silent-then-next",
+        &["UF"],
+        &[],
+        "the connection was made; the tries before it are counted apart",
+    ),
+    (
+        "no-pending",
+        &["URX"],
+        &["UO"],
+        "a breaker refused it, and no try was used up",
+    ),
+    (
+        "idle",
+        &[],
+        &["SI"],
+        "whoever holds the stream is told why it ended",
+    ),
+];
+
 /// Headers of responses that say who carried them, not what they say.
 const OF_RESPONSES: &[(&str, &str)] = &[
     (

@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod client_hello;
 pub mod compare;
 pub mod differences;
 pub mod envoy;

@@ -7,6 +7,7 @@ mod forward;
 mod matching;
 mod resilience;
 mod route;
+mod tcp;
 
 use mesh_core::policy::{
     Address, Cluster, ClusterLoadAssignment, Discovery, HealthStatus, HttpConnectionManager,
@@ -14,7 +15,7 @@ use mesh_core::policy::{
 };
 use serde_json::{Value, json};
 
-pub use self::route::route_configuration;
+pub use self::{route::route_configuration, tcp::tcp_resources};
 use crate::{Result, envoy::ACCESS_LOG};
 
 /// The line of one request: its case, its flags, and why.

@@ -22,6 +22,7 @@ pub struct Target {
     port: u16,
     address: Option<IpAddr>,
     server_name: Option<Arc<str>>,
+    transport_protocol: TransportProtocol,
     application_protocols: Vec<Arc<str>>,
 }
 
@@ -36,6 +37,7 @@ impl Target {
             port,
             address,
             server_name: None,
+            transport_protocol: TransportProtocol::RawBuffer,
             application_protocols: Vec::new(),
         }
     }
@@ -45,6 +47,13 @@ impl Target {
     #[must_use]
     pub fn with_server_name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.server_name = Some(name.into());
+        self.with_transport_protocol(TransportProtocol::Tls)
+    }
+
+    /// What the bytes will be, where listeners choose by it; raw unless a server name was given.
+    #[must_use]
+    pub const fn with_transport_protocol(mut self, protocol: TransportProtocol) -> Self {
+        self.transport_protocol = protocol;
         self
     }
 
@@ -77,10 +86,7 @@ impl Target {
             port: self.port,
             address: self.address,
             server_name: self.server_name.as_deref(),
-            transport_protocol: match self.server_name {
-                Some(_) => TransportProtocol::Tls,
-                None => TransportProtocol::RawBuffer,
-            },
+            transport_protocol: self.transport_protocol,
             application_protocols: &protocols,
         })
     }
@@ -120,6 +126,13 @@ impl TryFrom<&str> for Target {
 
     fn try_from(text: &str) -> Result<Self, Error> {
         text.parse()
+    }
+}
+
+/// A host and a port.
+impl From<(&str, u16)> for Target {
+    fn from((host, port): (&str, u16)) -> Self {
+        Self::new(host, port)
     }
 }
 
