@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use mesh_core::telemetry::{Fanout, Recorder, Side};
 use mesh_http::telemetry::MetricsRecorder;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use telemetry_support::{OK, attempt, cluster, request, traffic};
+use telemetry_support::{OK, attempt, cluster, connections, request, traffic};
 
 /// `name{label=value,…}` and the value; a histogram's is its number of samples and their sum.
 fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
@@ -62,6 +62,27 @@ fn check_traffic(found: &BTreeMap<String, f64>) {
         ),
     ];
     assert_eq!(*found, BTreeMap::from(expected));
+}
+
+#[test]
+fn connections_and_their_bytes_are_recorded() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    connections(&MetricsRecorder::with_recorder(Arc::new(recorder)));
+    let mut found = read(&snapshotter);
+    found.retain(|name, _| name.starts_with("mesh_"));
+    let duration = "mesh_client_connection_duration_seconds";
+    let io = "mesh_client_connection_io_bytes_total{mesh_cluster=mongo,network_io_direction";
+    let expected = [
+        ("mesh_client_active_connections{}".to_owned(), 1.0),
+        (format!("{duration}{{error_type=NR}} count"), 1.0),
+        (format!("{duration}{{error_type=NR}} sum"), 0.25),
+        (format!("{duration}{{mesh_cluster=mongo}} count"), 1.0),
+        (format!("{duration}{{mesh_cluster=mongo}} sum"), 0.25),
+        (format!("{io}=transmit}}"), 3.0),
+        (format!("{io}=receive}}"), 5.0),
+    ];
+    assert_eq!(found, BTreeMap::from(expected));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, PeriodicReader, SdkMeterProvider,
     data::{AggregatedMetrics, MetricData},
 };
-use telemetry_support::traffic;
+use telemetry_support::{connections, traffic};
 
 /// `name [unit]{attribute=value,…}` and the value.
 fn read(exporter: &InMemoryMetricExporter) -> BTreeMap<String, f64> {
@@ -58,6 +58,30 @@ fn read(exporter: &InMemoryMetricExporter) -> BTreeMap<String, f64> {
         }
     }
     all
+}
+
+#[test]
+fn connections_and_their_bytes_have_instruments() {
+    let exporter = InMemoryMetricExporter::default();
+    let reader = PeriodicReader::builder(exporter.clone()).build();
+    let provider = SdkMeterProvider::builder().with_reader(reader).build();
+    connections(&OpenTelemetryRecorder::new(&provider.meter("mesh")));
+    provider.force_flush().unwrap();
+    let duration = "mesh.client.connection.duration [s]";
+    let io = "mesh.client.connection.io [By]{mesh.cluster=mongo,network.io.direction";
+    let expected = [
+        (
+            "mesh.client.active_connections [{connection}]{}".to_owned(),
+            1.0,
+        ),
+        (format!("{duration}{{error.type=NR}} count"), 1.0),
+        (format!("{duration}{{error.type=NR}} sum"), 0.25),
+        (format!("{duration}{{mesh.cluster=mongo}} count"), 1.0),
+        (format!("{duration}{{mesh.cluster=mongo}} sum"), 0.25),
+        (format!("{io}=transmit}}"), 3.0),
+        (format!("{io}=receive}}"), 5.0),
+    ];
+    assert_eq!(read(&exporter), BTreeMap::from(expected));
 }
 
 #[test]

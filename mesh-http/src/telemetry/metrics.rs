@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use mesh_core::telemetry::{AttemptRecord, OutcomeKind, Recorder, RequestRecord, Side};
+use mesh_core::telemetry::{
+    AttemptRecord, ConnectionRecord, OutcomeKind, Recorder, RequestRecord, Side,
+};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Unit};
 
 use super::series::{ClusterHandles, Series, Table};
@@ -13,6 +15,9 @@ const DURATION: [&str; 2] = [
 ];
 const ACTIVE: [&str; 2] = ["http_client_active_requests", "http_server_active_requests"];
 const ATTEMPTS: &str = "mesh_client_attempts_total";
+const CONNECTIONS: &str = "mesh_client_active_connections";
+const CONNECTION_DURATION: &str = "mesh_client_connection_duration_seconds";
+const CONNECTION_IO: &str = "mesh_client_connection_io_bytes_total";
 
 static METADATA: Metadata<'_> = Metadata::new("mesh", Level::INFO, Some("mesh_http::telemetry"));
 
@@ -66,6 +71,13 @@ impl MetricsRecorder {
             }
             let text = "Attempts on endpoints, retries included";
             recorder.describe_counter(ATTEMPTS.into(), Some(Unit::Count), text.into());
+            let text = "Connections for raw bytes, those being made included";
+            recorder.describe_gauge(CONNECTIONS.into(), Some(Unit::Count), text.into());
+            let text = "Time from the call to the end of the connection";
+            let unit = Some(Unit::Seconds);
+            recorder.describe_histogram(CONNECTION_DURATION.into(), unit, text.into());
+            let text = "Bytes of connections that have ended";
+            recorder.describe_counter(CONNECTION_IO.into(), Some(Unit::Bytes), text.into());
             ACTIVE.map(|name| {
                 let text = "Requests under way";
                 recorder.describe_gauge(name.into(), Some(Unit::Count), text.into());
@@ -95,6 +107,12 @@ impl MetricsRecorder {
         let key = Key::from_parts(DURATION[side as usize], labels);
         self.target
             .with(|recorder| recorder.register_histogram(&key, &METADATA))
+    }
+
+    fn active_connections(&self) -> Gauge {
+        let key = Key::from_static_name(CONNECTIONS);
+        self.target
+            .with(|recorder| recorder.register_gauge(&key, &METADATA))
     }
 
     fn attempts(&self, kind: OutcomeKind, cluster: &str) -> Counter {
@@ -147,5 +165,41 @@ impl Recorder for MetricsRecorder {
             let make = || self.attempts(kind, record.cluster.name());
             handles.attempts(kind, make).increment(1);
         }
+    }
+
+    fn connection_started(&self, side: Side) {
+        if side == Side::Client {
+            self.active_connections().increment(1.0);
+        }
+    }
+
+    /// Registers anew each time: a connection costs far more.
+    fn connection_ended(&self, record: &ConnectionRecord<'_>) {
+        if record.side != Side::Client {
+            return;
+        }
+        self.active_connections().decrement(1.0);
+        let cluster = record
+            .cluster
+            .map(|c| Label::new("mesh_cluster", c.name().to_string()));
+        let error = record
+            .flag
+            .map(|f| Label::from_static_parts("error_type", f.as_str()));
+        let labels: Vec<Label> = error.into_iter().chain(cluster.clone()).collect();
+        let key = Key::from_parts(CONNECTION_DURATION, labels);
+        self.target.with(|recorder| {
+            recorder
+                .register_histogram(&key, &METADATA)
+                .record(record.duration.as_secs_f64());
+            for (direction, bytes) in [("transmit", record.sent), ("receive", record.received)] {
+                if bytes > 0 {
+                    let direction = Label::from_static_parts("network_io_direction", direction);
+                    let labels: Vec<Label> =
+                        cluster.clone().into_iter().chain([direction]).collect();
+                    let key = Key::from_parts(CONNECTION_IO, labels);
+                    recorder.register_counter(&key, &METADATA).increment(bytes);
+                }
+            }
+        });
     }
 }

@@ -10,6 +10,9 @@
 //! | `http.client.active_requests` | `http_client_active_requests` | |
 //! | `http.server.active_requests` | `http_server_active_requests` | |
 //! | `mesh.client.attempts` | `mesh_client_attempts_total` | cluster, outcome |
+//! | `mesh.client.active_connections` | `mesh_client_active_connections` | |
+//! | `mesh.client.connection.duration` | `mesh_client_connection_duration_seconds` | error, cluster |
+//! | `mesh.client.connection.io` | `mesh_client_connection_io_bytes_total` | cluster, direction |
 //!
 //! - method, `http.request.method`: a known method, else `_OTHER`;
 //! - status, `http.response.status_code`;
@@ -17,11 +20,15 @@
 //!   the name of a gRPC status that is not OK, else the HTTP status when it is an error for that side
 //!   (4xx count for the caller only), else `_OTHER` when there was no answer;
 //! - cluster, `mesh.cluster`;
-//! - outcome, `mesh.outcome`: an [`OutcomeKind`](mesh_core::telemetry::OutcomeKind).
+//! - outcome, `mesh.outcome`: an [`OutcomeKind`](mesh_core::telemetry::OutcomeKind);
+//! - direction, `network.io.direction`: `transmit` or `receive`.
+//!
+//! Connections are those for raw bytes ([`tcp`](crate::tcp)), not those that requests travel on. Their
+//! figures come when they end.
 //!
 //! No label comes from the path, the host or anything else that a caller can make up; the status is
 //! the widest, and comes from the service. Handles and attribute sets are made once per series and
-//! kept beside the cluster, so recording hashes no string and does not allocate.
+//! kept beside the cluster, so recording requests hashes no string and does not allocate.
 
 #[cfg(any(feature = "metrics", feature = "opentelemetry"))]
 mod series;

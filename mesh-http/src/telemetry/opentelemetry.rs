@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mesh_core::telemetry::{AttemptRecord, OutcomeKind, Recorder, RequestRecord, Side};
+use mesh_core::telemetry::{
+    AttemptRecord, ConnectionRecord, OutcomeKind, Recorder, RequestRecord, Side,
+};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter, UpDownCounter},
@@ -24,6 +26,9 @@ pub struct OpenTelemetryRecorder {
     durations: [Histogram<f64>; 2],
     active: [UpDownCounter<i64>; 2],
     attempts: Counter<u64>,
+    connections: UpDownCounter<i64>,
+    connection_duration: Histogram<f64>,
+    connection_io: Counter<u64>,
     /// Requests that belong to no cluster: the server's, and those that found no route.
     requests: Arc<[Table<Attributes>; 2]>,
     /// Tells this recorder's attributes in the clusters' slots from another's.
@@ -59,6 +64,22 @@ impl OpenTelemetryRecorder {
                 .u64_counter("mesh.client.attempts")
                 .with_unit("{attempt}")
                 .with_description("Attempts on endpoints, retries included")
+                .build(),
+            connections: meter
+                .i64_up_down_counter("mesh.client.active_connections")
+                .with_unit("{connection}")
+                .with_description("Connections for raw bytes, those being made included")
+                .build(),
+            connection_duration: meter
+                .f64_histogram("mesh.client.connection.duration")
+                .with_unit("s")
+                .with_description("Time from the call to the end of the connection")
+                .with_boundaries(BOUNDARIES.into())
+                .build(),
+            connection_io: meter
+                .u64_counter("mesh.client.connection.io")
+                .with_unit("By")
+                .with_description("Bytes of connections that have ended")
                 .build(),
             requests: Arc::default(),
             id: Arc::default(),
@@ -111,6 +132,34 @@ impl Recorder for OpenTelemetryRecorder {
             let kind = OutcomeKind::of(record.outcome);
             let make = || attempt_attributes(kind, record.cluster.name());
             self.attempts.add(1, handles.attempts(kind, make));
+        }
+    }
+
+    fn connection_started(&self, side: Side) {
+        if side == Side::Client {
+            self.connections.add(1, &[]);
+        }
+    }
+
+    fn connection_ended(&self, record: &ConnectionRecord<'_>) {
+        if record.side != Side::Client {
+            return;
+        }
+        self.connections.add(-1, &[]);
+        let cluster = record
+            .cluster
+            .map(|c| KeyValue::new("mesh.cluster", c.name().to_string()));
+        let error = record.flag.map(|f| KeyValue::new("error.type", f.as_str()));
+        let attributes: Vec<KeyValue> = error.into_iter().chain(cluster.clone()).collect();
+        self.connection_duration
+            .record(record.duration.as_secs_f64(), &attributes);
+        for (direction, bytes) in [("transmit", record.sent), ("receive", record.received)] {
+            if bytes > 0 {
+                let direction = KeyValue::new("network.io.direction", direction);
+                let attributes: Vec<KeyValue> =
+                    cluster.clone().into_iter().chain([direction]).collect();
+                self.connection_io.add(bytes, &attributes);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use mesh_core::{
     Failure, Flag, Outcome,
     cluster::{Cluster, Endpoint},
-    telemetry::{AttemptRecord, Recorder, RequestRecord, Side},
+    telemetry::{AttemptRecord, ConnectionRecord, Recorder, RequestRecord, Side},
 };
 
 pub(crate) fn cluster(name: &str) -> Cluster {
@@ -54,4 +54,18 @@ pub(crate) fn traffic(recorder: &dyn Recorder) {
     attempt(recorder, &reviews, OK);
     attempt(recorder, &reviews, OK);
     attempt(recorder, &reviews, Outcome::Failure(Failure::Connect));
+}
+
+/// One connection to `mongo` that ended, one that found no listener, and one that still lasts.
+pub(crate) fn connections(recorder: &dyn Recorder) {
+    let mongo = cluster("mongo");
+    for _ in 0..3 {
+        recorder.connection_started(Side::Client);
+    }
+    let mut record = ConnectionRecord::new(Side::Client, Duration::from_millis(250));
+    record.flag = Some(Flag::NoRoute);
+    recorder.connection_ended(&record);
+    (record.flag, record.cluster) = (None, Some(&mongo));
+    (record.sent, record.received) = (3, 5);
+    recorder.connection_ended(&record);
 }
