@@ -8,7 +8,15 @@ use mesh_core::{
     Flag,
     telemetry::{AttemptRecord, Counters, Recorder, Side},
 };
-use telemetry_support::{OK, cluster, endpoint, request, traffic};
+use telemetry_support::{OK, cluster, connections, endpoint, request, traffic};
+
+#[test]
+fn a_connection_is_no_request() {
+    let counters = Counters::new();
+    connections(&counters);
+    assert_eq!(counters.started(Side::Client), 0);
+    assert_eq!(counters.flagged(Side::Client, Flag::NoRoute), 0);
+}
 
 #[test]
 fn counting_allocates_nothing() {
