@@ -108,6 +108,45 @@ pub fn services(count: usize) -> Vec<String> {
         .collect()
 }
 
+/// `count` Services with an EndpointSlice and an `HTTPRoute` each, which also send to another namespace
+/// that grants it, and as many routes of one Service.
+pub fn gateway_routes(count: usize) -> Vec<String> {
+    const API: &str = "apiVersion: gateway.networking.k8s.io/v1";
+    let service = |name: &str, namespace: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: \
+             {{ports: [{{name: http, port: 80}}]}}\n---\napiVersion: \
+             discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: {name}-1, namespace: \
+             {namespace}, labels: {{kubernetes.io/service-name: {name}}}}}\naddressType: IPv4\nports: \
+             [{{name: http, port: 8080}}]\nendpoints: [{{addresses: [10.0.0.1]}}]\n---\n"
+        )
+    };
+    let each = |i: usize| {
+        let name = format!("s{i}");
+        let route = |name: &str, parent: &str, path: &str| {
+            format!(
+                "{API}\nkind: HTTPRoute\nmetadata: {{name: {name}, namespace: default}}\nspec: \
+                 {{parentRefs: [{{group: '', kind: Service, name: {parent}}}], rules: [{{matches: \
+                 [{{path: {{value: {path}}}}}], backendRefs: [{{name: s{i}, port: 80}}, {{name: \
+                 s{i}, namespace: far, port: 80}}]}}]}}\n---\n"
+            )
+        };
+        let grant = format!(
+            "{API}\nkind: ReferenceGrant\nmetadata: {{name: {name}, namespace: far}}\nspec: {{from: \
+             [{{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}}], to: \
+             [{{group: '', kind: Service, name: {name}}}]}}\n---\n"
+        );
+        service(&name, "default")
+            + &service(&name, "far")
+            + &route(&name, &name, "/")
+            + &route(&format!("shared-{i}"), "shared", &format!("/{i}"))
+            + &grant
+    };
+    std::iter::once(service("shared", "default"))
+        .chain((0..count).map(each))
+        .collect()
+}
+
 /// `count` services under as many wildcard hosts, of rules for routes and for destinations.
 pub fn wildcards(count: usize) -> Vec<String> {
     (0..count)

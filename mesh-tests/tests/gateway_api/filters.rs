@@ -161,3 +161,30 @@ async fn http_route_backend_request_redirect() {
     assert!((10..30).contains(&redirected), "{redirected}");
     assert_eq!(echo.server("echo-v2").hits(), 0);
 }
+
+/// HTTPRouteRequestMirror and HTTPRouteCORS: they load, and are refused when they are published, by
+/// file and line, until the client mirrors and answers preflights.
+#[tokio::test]
+async fn mirrors_and_cors_are_refused_by_place() {
+    let echo = Echo::new().await;
+    for (filter, what) in [
+        (
+            "type: RequestMirror, requestMirror: {backendRef: {name: echo-v2, port: 8080}}",
+            "request mirroring",
+        ),
+        ("type: CORS, cors: {allowOrigins: [\"*\"]}", "CORS"),
+    ] {
+        let rule = format!(
+            "- matches: [{{path: {{value: /x}}}}]\n  filters: [{{{filter}}}]\n  backendRefs: [{{name: \
+             echo-v1, port: 8080}}]"
+        );
+        let yaml = http_route("r", &rule);
+        let line = mesh_tests::line_of(&(echo.services() + &yaml), "value: /x");
+        let refused = echo.try_apply(&yaml).expect_err("it is refused");
+        let place = format!("mesh.yaml:{line}: ");
+        assert!(
+            refused.contains(&place) && refused.contains(what),
+            "{refused}"
+        );
+    }
+}

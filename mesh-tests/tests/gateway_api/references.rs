@@ -1,5 +1,6 @@
 //! Backends that are not there, or not to be sent to.
 
+use http::Version;
 use mesh_xds::file::{ConditionType, Reason};
 
 use crate::echo::{Echo, NAMESPACE, condition, http_route};
@@ -144,6 +145,50 @@ async fn an_invalid_backends_share_gets_500() {
         }
     }
     assert!((175..225).contains(&failed), "{failed}");
+}
+
+/// HTTPRouteServiceTypes: Services whose endpoints are written by hand, headless or not.
+#[tokio::test]
+async fn http_route_service_types() {
+    let echo = Echo::new().await;
+    let address = echo.server("echo-v1").address;
+    let mut yaml = String::new();
+    let mut rules = String::new();
+    for (name, ip) in [("manual", ""), ("headless", "clusterIP: None, ")] {
+        yaml += &format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {NAMESPACE}}}\nspec: \
+             {{{ip}ports: [{{name: first-port, protocol: TCP, port: 8080, targetPort: 3000}}]}}\n---\n\
+             apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: {name}-ip4, \
+             namespace: {NAMESPACE}, labels: {{kubernetes.io/service-name: {name}}}}}\naddressType: \
+             IPv4\nports: [{{name: first-port, port: {}, protocol: TCP}}]\nendpoints: [{{addresses: \
+             [{}], conditions: {{ready: true, serving: true, terminating: false}}}}]\n---\n",
+            address.port(),
+            address.ip(),
+        );
+        rules += &format!(
+            "- matches: [{{path: {{type: Exact, value: /{name}}}}}]\n  backendRefs: [{{name: {name}, \
+             port: 8080}}]\n"
+        );
+    }
+    echo.apply(&(yaml + &http_route("service-types", &rules)));
+    echo.expect(&[("GET /manual", "echo-v1"), ("GET /headless", "echo-v1")])
+        .await;
+}
+
+/// HTTPRouteBackendProtocolH2C: a port's `appProtocol` says what is spoken to it.
+#[tokio::test]
+async fn http_route_backend_protocol_h2c() {
+    let echo = Echo::new().await;
+    echo.apply(&http_route(
+        "backend-protocol-h2c",
+        "- matches: [{path: {value: /h2c}}]
+  backendRefs: [{name: echo-v1, port: 7070}]
+- backendRefs: [{name: echo-v1, port: 8080}]",
+    ));
+    for (path, version) in [("/h2c", Version::HTTP_2), ("/", Version::HTTP_11)] {
+        let seen = echo.seen_by("echo-v1", &format!("GET {path}")).await;
+        assert_eq!(seen.version, version, "{path}");
+    }
 }
 
 /// HTTPRouteNoBackendRefs: omitted or empty, they answer 500; and the references are resolved.

@@ -1,6 +1,9 @@
 //! `Service`s and their `EndpointSlice`s as the `ServiceEntry`s that say the same.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::file::{
     kinds::{
@@ -19,13 +22,23 @@ pub(in crate::file::translate) fn service_entries<'a>(
     client: &Client,
     notes: &mut Vec<Note>,
 ) -> Vec<(&'a Meta, ServiceEntry)> {
-    let mut slices: Vec<(&Meta, &EndpointSlice, bool)> = documents
-        .iter()
-        .filter_map(|d| match &d.resource {
-            Resource::EndpointSlice(slice) => Some((&d.meta, slice, false)),
-            _ => None,
-        })
-        .collect();
+    // By namespace and Service, for there are as many slices as Services or more.
+    let mut slices: HashMap<(&str, &str), Vec<&EndpointSlice>> = HashMap::new();
+    let mut services: HashSet<(&str, &str)> = HashSet::new();
+    for document in documents {
+        let meta = &document.meta;
+        match &document.resource {
+            Resource::EndpointSlice(slice) => {
+                let service = meta.labels.get(SERVICE_NAME).unwrap_or_default();
+                let of_service = slices.entry((&meta.namespace, service)).or_default();
+                of_service.push(slice);
+            }
+            Resource::Service(_) => {
+                services.insert((&meta.namespace, &meta.name));
+            }
+            _ => {}
+        }
+    }
     let mut entries = Vec::new();
     for document in documents {
         let Resource::Service(service) = &document.resource else {
@@ -35,15 +48,12 @@ pub(in crate::file::translate) fn service_entries<'a>(
         let name = meta.name.to_ascii_lowercase();
         let host: Arc<str> = format!("{name}.{}.svc.{}", meta.namespace, client.domain).into();
         for port in &service.ports {
-            let mut endpoints = Vec::new();
-            for (slice_meta, slice, used) in &mut slices {
-                let own = slice_meta.namespace == meta.namespace
-                    && slice_meta.labels.get(SERVICE_NAME) == Some(&*meta.name);
-                *used |= own;
-                if own && slice.ports.contains(&port.name) {
-                    endpoints.extend(slice.endpoints.iter().cloned());
-                }
-            }
+            let own = slices
+                .get(&(&*meta.namespace, &*meta.name))
+                .into_iter()
+                .flatten();
+            let with_port = own.filter(|slice| slice.ports.contains(&port.name));
+            let endpoints = with_port.flat_map(|slice| slice.endpoints.iter().cloned());
             let entry = ServiceEntry {
                 hosts: vec![host.clone()],
                 addresses: service.addresses.clone(),
@@ -54,15 +64,19 @@ pub(in crate::file::translate) fn service_entries<'a>(
                     protocol: port.protocol,
                 }],
                 resolution: Resolution::Static,
-                endpoints,
+                endpoints: endpoints.collect(),
                 selector: service.selector.clone(),
                 export_to: ExportTo::default(),
             };
             entries.push((meta, entry));
         }
     }
-    for (meta, _, used) in slices {
-        if !used {
+    for document in documents {
+        let meta = &document.meta;
+        let service = meta.labels.get(SERVICE_NAME).unwrap_or_default();
+        if matches!(document.resource, Resource::EndpointSlice(_))
+            && !services.contains(&(&*meta.namespace, service))
+        {
             let message = format!(
                 "its label {SERVICE_NAME} names no Service of {}",
                 meta.namespace

@@ -50,8 +50,16 @@ pub(super) struct GatewayRoutes<'a> {
     pub(super) statuses: Vec<RouteStatus>,
 }
 
-/// The routes attached to one service port, by their namespace.
-type Groups<'a> = BTreeMap<(Name, u16), BTreeMap<&'a str, Vec<RouteDocument<'a>>>>;
+/// What is attached, by service port.
+type Groups<'a> = BTreeMap<(Name, u16), Group<'a>>;
+
+/// What is attached to one service port.
+#[derive(Debug)]
+struct Group<'a> {
+    /// The Service's namespace.
+    producer: &'a str,
+    by_namespace: BTreeMap<&'a str, Vec<RouteDocument<'a>>>,
+}
 
 impl<'a> GatewayRoutes<'a> {
     pub(super) fn new(
@@ -76,9 +84,9 @@ impl<'a> GatewayRoutes<'a> {
         for route in &routes {
             route.attach(&references, &mut groups, notes);
         }
-        for by_namespace in groups.values_mut() {
+        for group in groups.values_mut() {
             // Of two kinds on one port the more specific is applied alone.
-            for routes in by_namespace.values_mut() {
+            for routes in group.by_namespace.values_mut() {
                 if routes.iter().any(|r| r.route.kind == RouteKind::Grpc) {
                     routes.retain(|r| r.route.kind == RouteKind::Grpc);
                 }
@@ -114,10 +122,12 @@ fn seen_by<'a>(
     notes: &mut Vec<Note>,
 ) -> HashMap<(Name, u16), Vec<RouteDocument<'a>>> {
     let mut attached = HashMap::new();
-    for ((host, port), mut by_namespace) in groups {
+    for ((host, port), group) in groups {
         let own = &*scope.namespace;
-        // The host is `name.namespace.svc.domain`.
-        let producer = host.split('.').nth(1).unwrap_or_default();
+        let Group {
+            producer,
+            mut by_namespace,
+        } = group;
         let consumed = own != producer && by_namespace.contains_key(own);
         let chosen = by_namespace.remove(if consumed { own } else { producer });
         for (namespace, routes) in by_namespace {
@@ -165,9 +175,17 @@ impl<'a> RouteDocument<'a> {
                         && !self.route.rules.is_empty() => {}
                 Ok(ports) => {
                     for port in ports {
-                        let by_namespace = groups.entry((host.clone(), port)).or_default();
-                        let routes = by_namespace.entry(&self.meta.namespace).or_default();
-                        if !routes.iter().any(|r| std::ptr::eq(r.meta, self.meta)) {
+                        let group = groups.entry((host.clone(), port));
+                        let group = group.or_insert_with(|| Group {
+                            producer: parent.namespace.as_ref().unwrap_or(&self.meta.namespace),
+                            by_namespace: BTreeMap::new(),
+                        });
+                        let routes = group.by_namespace.entry(&self.meta.namespace).or_default();
+                        // Two references may mean one port.
+                        if routes
+                            .last()
+                            .is_none_or(|r| !std::ptr::eq(r.meta, self.meta))
+                        {
                             routes.push(*self);
                         }
                     }
@@ -255,10 +273,11 @@ impl<'a> RouteDocument<'a> {
         if dropped.len() == self.route.rules.len() && !dropped.is_empty() {
             return condition(Reason::IncompatibleFilters, dropped.join("; "));
         }
+        // Only those of one kind are left on a port.
         let is_there = |port: &u16| {
-            let by_namespace = groups.get(&(host.clone(), *port));
-            let routes = by_namespace.and_then(|n| n.get(&*self.meta.namespace));
-            routes.is_some_and(|r| r.iter().any(|r| std::ptr::eq(r.meta, self.meta)))
+            let group = groups.get(&(host.clone(), *port));
+            let routes = group.and_then(|g| g.by_namespace.get(&*self.meta.namespace));
+            routes.is_some_and(|r| r.first().is_some_and(|r| r.route.kind == self.route.kind))
         };
         let (there, conflicts): (Vec<u16>, Vec<u16>) = ports.into_iter().partition(is_there);
         let conflict = conflicts.first().map(|port| {

@@ -1,6 +1,6 @@
 //! Where backend references lead.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use mesh_core::policy::Name;
 
@@ -16,8 +16,8 @@ use crate::file::{
 pub(super) struct References<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) services: &'a Services,
-    /// With the namespaces that they open.
-    grants: Vec<(&'a str, &'a ReferenceGrant)>,
+    /// By the namespaces that they open.
+    grants: HashMap<&'a str, Vec<&'a ReferenceGrant>>,
 }
 
 /// A reference that leads nowhere.
@@ -33,14 +33,17 @@ impl<'a> References<'a> {
         scope: &'a Scope<'a>,
         services: &'a Services,
     ) -> Self {
-        let grants = documents.iter().filter_map(|d| match &d.resource {
-            Resource::ReferenceGrant(grant) => Some((&*d.meta.namespace, grant)),
-            _ => None,
-        });
+        let mut grants: HashMap<&str, Vec<&ReferenceGrant>> = HashMap::new();
+        for document in documents {
+            if let Resource::ReferenceGrant(grant) = &document.resource {
+                let of_namespace = grants.entry(&document.meta.namespace).or_default();
+                of_namespace.push(grant);
+            }
+        }
         Self {
             scope,
             services,
-            grants: grants.collect(),
+            grants,
         }
     }
 
@@ -97,9 +100,8 @@ impl<'a> References<'a> {
     /// where the requests were going anyway.
     fn is_permitted(&self, route: &RouteDocument<'_>, namespace: &str, target: &Target) -> bool {
         let kind = route.route.kind.as_str();
-        let granted = self.grants.iter().any(|(of, grant)| {
-            *of == namespace && grant.permits(kind, &route.meta.namespace, &target.name)
-        });
+        let mut grants = self.grants.get(namespace).into_iter().flatten();
+        let granted = grants.any(|g| g.permits(kind, &route.meta.namespace, &target.name));
         let about = |p: &crate::file::kinds::gateway::ParentRef| {
             p.is_service() && p.name == target.name && p.namespace.as_deref() == Some(namespace)
         };

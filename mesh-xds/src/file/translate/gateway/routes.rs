@@ -67,11 +67,11 @@ pub(super) fn build(
         }
     }
     // A stable sort: what is equal stays in the order of rules and matches.
-    entries.sort_by_key(|e| {
+    entries.sort_by_cached_key(|e| {
         let meta = e.route.meta;
         // `{namespace}/{name}` in alphabetical order, slash included.
         let name = format!("{}/{}", meta.namespace, meta.name);
-        (Reverse(e.one.rank), &meta.created, name, e.rule.0)
+        (Reverse(e.one.rank), meta.created.clone(), name, e.rule.0)
     });
     let mut routes = Vec::new();
     let mut all: Option<&At> = None;
