@@ -2,9 +2,13 @@
 
 use std::{
     any::Any,
+    cell::RefCell,
     fmt,
     ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -47,6 +51,10 @@ pub struct Mesh(Arc<Inner>);
 pub struct WeakMesh(Weak<Inner>);
 
 struct Inner {
+    /// Its own, in this process.
+    id: u64,
+    /// Of the snapshot that the shards hold; written after them.
+    version: AtomicU64,
     shards: [Shard; SHARDS],
     writer: Mutex<Writer>,
     changed: watch::Sender<u64>,
@@ -89,8 +97,11 @@ pub struct Status {
 impl Mesh {
     /// A mesh that knows nothing yet: every request is answered 404 (NR).
     pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let current = Arc::new(Snapshot::empty());
         Self(Arc::new(Inner {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            version: AtomicU64::new(current.version()),
             shards: std::array::from_fn(|_| Shard::new(current.clone())),
             writer: Mutex::new(Writer {
                 current,
@@ -121,6 +132,7 @@ impl Mesh {
             for shard in &self.0.shards {
                 shard.0.store(Arc::new(Shared(next.clone())));
             }
+            self.0.version.store(next.version(), Ordering::Release);
             writer.current = next;
             writer.config = config;
             self.0.changed.send_replace(writer.current.version());
@@ -163,7 +175,23 @@ impl Mesh {
     /// The current view, for one request.
     #[inline]
     pub fn load(&self) -> SnapshotRef {
-        SnapshotRef(self.0.shards[thread_index() % SHARDS].0.load_full())
+        // Threads on their way out no longer have it.
+        let last = LAST.try_with(|last| last.borrow().upgrade(&self.0));
+        last.ok().flatten().unwrap_or_else(|| self.load_anew())
+    }
+
+    #[cold]
+    fn load_anew(&self) -> SnapshotRef {
+        // Read first, so that what is loaded is at least as new.
+        let version = self.0.version.load(Ordering::Acquire);
+        let snapshot = self.0.shards[thread_index() % SHARDS].0.load_full();
+        let last = Last {
+            mesh: self.0.id,
+            version,
+            snapshot: Arc::downgrade(&snapshot),
+        };
+        let _ = LAST.try_with(|known| *known.borrow_mut() = last);
+        SnapshotRef(snapshot)
     }
 
     /// Hears of every applied config, by version.
@@ -227,6 +255,32 @@ impl Deref for SnapshotRef {
 /// this the requests there.
 #[derive(Debug)]
 struct Shared(Arc<Snapshot>);
+
+/// The snapshot that a thread loaded last: while it is current, loading it again is one count. Held
+/// weakly, so that an idle thread keeps no old snapshot, nor its connections.
+struct Last {
+    mesh: u64,
+    version: u64,
+    snapshot: Weak<Shared>,
+}
+
+thread_local!(static LAST: RefCell<Last> = const {
+    RefCell::new(Last {
+        mesh: u64::MAX,
+        version: 0,
+        snapshot: Weak::new(),
+    })
+});
+
+impl Last {
+    #[inline]
+    fn upgrade(&self, mesh: &Inner) -> Option<SnapshotRef> {
+        let current = self.mesh == mesh.id && self.version == mesh.version.load(Ordering::Acquire);
+        current
+            .then(|| self.snapshot.upgrade().map(SnapshotRef))
+            .flatten()
+    }
+}
 
 /// Threads share a shard only past this many of them.
 const SHARDS: usize = 16;

@@ -51,7 +51,7 @@ impl Body {
             tail: Tail {
                 lease: None,
                 guard: None,
-                limits: TimeLimits::none(),
+                moved: false,
             },
         }
     }
@@ -110,11 +110,6 @@ impl Body {
         });
     }
 
-    /// The limits in time after which the body fails, as if it had been reset.
-    pub(crate) const fn limits_mut(&mut self) -> &mut TimeLimits {
-        &mut self.tail.limits
-    }
-
     /// Whether bytes may still be made while the body is read; whole ones are there already.
     pub(crate) const fn is_stream(&self) -> bool {
         !matches!(self.kind, Kind::Empty | Kind::Whole(_))
@@ -150,7 +145,7 @@ impl Body {
             tail: Tail {
                 lease: Some(lease),
                 guard: None,
-                limits: TimeLimits::none(),
+                moved: false,
             },
         }
     }
@@ -167,12 +162,12 @@ impl HttpBody for Body {
         let this = &mut *self;
         let frame = match this.kind.poll_frame(cx) {
             Poll::Ready(frame) => {
-                this.tail.limits.moved();
+                this.tail.moved = true;
                 frame
             }
             // What has arrived wins over the timer.
             Poll::Pending => {
-                let error = ready!(this.tail.limits.poll(cx));
+                let error = ready!(this.tail.poll_limits(cx));
                 this.kind = Kind::Empty;
                 Some(Err(error))
             }
@@ -361,6 +356,12 @@ impl<F: FnMut(BodyEnd) + Any + Send> OnEnd for F {
 /// What is settled when a body ends; pinned, for a call's future may be one.
 pub(crate) trait Settle: Send {
     fn settle(self: Pin<&mut Self>, end: BodyEnd);
+
+    /// Ready with the error once the body has taken too long; asked while it waits for a frame.
+    /// `moved`: one came since it was asked last.
+    fn poll_limits(self: Pin<&mut Self>, _moved: bool, _: &mut Context<'_>) -> Poll<BoxError> {
+        Poll::Pending
+    }
 }
 
 struct Hears<G>(G);
@@ -380,6 +381,13 @@ impl Settle for Both {
         self.0.as_mut().settle(end);
         self.1.as_mut().settle(end);
     }
+
+    fn poll_limits(mut self: Pin<&mut Self>, moved: bool, cx: &mut Context<'_>) -> Poll<BoxError> {
+        match self.0.as_mut().poll_limits(moved, cx) {
+            Poll::Pending => self.1.as_mut().poll_limits(moved, cx),
+            error => error,
+        }
+    }
 }
 
 /// What lives as long as the body.
@@ -387,12 +395,25 @@ impl Settle for Both {
 struct Tail {
     lease: Option<Lease>,
     guard: Option<Pin<Box<dyn Settle>>>,
-    limits: TimeLimits,
+    /// A frame came since the limits were asked.
+    moved: bool,
 }
 
 impl Tail {
     const fn is_armed(&self) -> bool {
         self.lease.is_some() || self.guard.is_some()
+    }
+
+    /// Ready with the error once a limit in time is reached: the body then fails, as if it had been
+    /// reset.
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
+        match &mut self.guard {
+            Some(guard) => {
+                let moved = std::mem::take(&mut self.moved);
+                guard.as_mut().poll_limits(moved, cx)
+            }
+            None => Poll::Pending,
+        }
     }
 
     fn end(&mut self, end: BodyEnd) {

@@ -15,7 +15,7 @@ use mesh_core::{
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error, layer::Activity, ledger::Ledger};
+use crate::{Body, Error, ledger::Ledger};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -23,8 +23,8 @@ use crate::{Body, Error, layer::Activity, ledger::Ledger};
 /// [`Tower`](crate::layer::Tower) turns a step into a `tower::Service`, and
 /// [`Inner`](crate::layer::Inner) a service into a step.
 pub trait Step: Send + Sync {
-    /// Handles `call`: whoever sends the request takes it out, and leaves the response in. Neither
-    /// is moved from step to step, for they are large.
+    /// Handles `call`: whoever sends the request takes it out, and puts the response in its place.
+    /// Neither is moved from step to step, for they are large.
     fn call<'a>(
         &'a self,
         call: &'a mut Call,
@@ -33,20 +33,30 @@ pub trait Step: Send + Sync {
 
 /// The state of one request, filled in on its way down.
 pub struct Call {
-    /// The request; empty once it was sent.
-    pub request: Request<Body>,
-    /// The response, once there is one.
-    pub response: Option<Response<Body>>,
+    /// The request, then the response: one place, for they are never there both.
+    pub exchange: Exchange,
     /// What must be settled when the call has ended; the response's body keeps it.
     pub(crate) ledger: Ledger,
-    /// When the whole exchange must have ended.
-    pub(crate) deadline: Option<Deadline>,
+    /// What retries tell the attempts below them.
+    pub(crate) retrying: Option<Box<Retrying>>,
+}
+
+/// What a call carries.
+#[derive(Debug)]
+pub enum Exchange {
+    /// The request, until it is sent.
+    Request(Request<Body>),
+    /// Nothing: the request was sent, and there is no response yet.
+    Sent,
+    /// The response.
+    Response(Response<Body>),
+}
+
+/// What holds for the attempts of a call with a retry policy.
+#[derive(Debug, Default)]
+pub(crate) struct Retrying {
     /// When this attempt's response head must be there.
     pub(crate) attempt_deadline: Option<Instant>,
-    /// How long it may go without a byte either way.
-    pub(crate) idle: Option<Duration>,
-    /// How the upload of this attempt moves, when it takes time and `idle` watches it.
-    pub(crate) upload: Option<Arc<Activity>>,
     /// Endpoints tried, when retries must avoid them.
     pub(crate) tried: Option<Vec<Arc<Endpoint>>>,
 }
@@ -86,18 +96,58 @@ impl DeadlineKind {
 }
 
 impl Call {
+    /// The request, while it was not sent.
+    ///
+    /// # Errors
+    /// When it was: a step below whatever sends it has nothing to do.
     #[inline]
-    pub(crate) fn new(request: Request<Body>, env: Env) -> Self {
-        Self {
-            request,
-            response: None,
-            ledger: Ledger::new(env),
-            deadline: None,
-            attempt_deadline: None,
-            idle: None,
-            upload: None,
-            tried: None,
+    pub fn request(&self) -> Result<&Request<Body>, Error> {
+        match &self.exchange {
+            Exchange::Request(request) => Ok(request),
+            _ => Err(sent_already()),
         }
+    }
+
+    /// The request, to be changed.
+    ///
+    /// # Errors
+    /// When it was sent.
+    #[inline]
+    pub fn request_mut(&mut self) -> Result<&mut Request<Body>, Error> {
+        self.exchange.request_mut()
+    }
+
+    /// The response, once there is one.
+    #[inline]
+    pub const fn response(&self) -> Option<&Response<Body>> {
+        match &self.exchange {
+            Exchange::Response(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// The response, to be changed.
+    #[inline]
+    pub const fn response_mut(&mut self) -> Option<&mut Response<Body>> {
+        match &mut self.exchange {
+            Exchange::Response(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// Takes the request out, to be sent.
+    ///
+    /// # Errors
+    /// When it was sent.
+    #[inline]
+    pub fn take_request(&mut self) -> Result<Request<Body>, Error> {
+        self.exchange.take_request()
+    }
+
+    /// Puts the response in.
+    #[inline]
+    pub fn respond(&mut self, response: Response<Body>) {
+        self.exchange = Exchange::Response(response);
     }
 
     /// Where it goes, once routed.
@@ -117,26 +167,53 @@ impl Call {
         &self.ledger.env
     }
 
-    /// Takes the request out, to be sent.
+    /// When the whole exchange must have ended.
     #[inline]
-    pub(crate) fn take_request(&mut self) -> Request<Body> {
-        std::mem::replace(&mut self.request, Request::new(Body::empty()))
+    pub(crate) const fn deadline(&self) -> Option<Deadline> {
+        self.ledger.limits.deadline
     }
 
     /// Lowers the deadline to `at`.
     #[inline]
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
-        if self.deadline.is_none_or(|d| at < d.at) {
-            self.deadline = Some(Deadline { at, kind });
+        if self.deadline().is_none_or(|d| at < d.at) {
+            self.ledger.limits.deadline = Some(Deadline { at, kind });
         }
     }
+}
+
+impl Exchange {
+    /// Takes the request out; see [`Call::take_request`].
+    #[inline]
+    pub(crate) fn take_request(&mut self) -> Result<Request<Body>, Error> {
+        match std::mem::replace(self, Self::Sent) {
+            Self::Request(request) => Ok(request),
+            other => {
+                *self = other;
+                Err(sent_already())
+            }
+        }
+    }
+
+    /// The request, to be changed; see [`Call::request_mut`].
+    #[inline]
+    pub(crate) fn request_mut(&mut self) -> Result<&mut Request<Body>, Error> {
+        match self {
+            Self::Request(request) => Ok(request),
+            _ => Err(sent_already()),
+        }
+    }
+}
+
+#[cold]
+fn sent_already() -> Error {
+    Error::invalid("the request was sent already")
 }
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("method", self.request.method())
-            .field("uri", self.request.uri())
+            .field("exchange", &self.exchange)
             .field("destination", &self.ledger.destination)
             .field("attempts", &self.ledger.attempts)
             .finish_non_exhaustive()

@@ -20,6 +20,7 @@ use mesh_core::{
 
 use crate::{
     BodyEnd,
+    body::TimeLimits,
     call::{Destination, Env, now},
 };
 
@@ -34,8 +35,12 @@ pub(crate) struct Ledger {
     token: Option<RequestToken>,
     /// When the call was made.
     pub(crate) started: Instant,
+    /// When its latest attempt was.
+    pub(crate) attempt_started: Instant,
     /// Attempts begun.
     pub(crate) attempts: u32,
+    /// How long the call, and then its response's body, may take.
+    pub(crate) limits: TimeLimits,
     pub(crate) open_attempt: Option<OpenAttempt>,
     pub(crate) open_request: Option<OpenRequest>,
 }
@@ -63,7 +68,6 @@ impl Deref for Picked {
 /// An attempt that has an answer whose body may still decide its outcome.
 #[derive(Debug)]
 pub(crate) struct OpenAttempt {
-    pub(crate) started: Instant,
     /// The head's outcome, when only trailers can complete it (gRPC).
     pub(crate) head: Option<Outcome>,
 }
@@ -78,23 +82,25 @@ pub(crate) struct OpenRequest {
 }
 
 impl Ledger {
-    #[inline]
-    pub(crate) fn new(env: Env) -> Self {
+    #[inline(always)]
+    pub(crate) const fn new(env: Env, started: Instant) -> Self {
         Self {
             env,
             destination: None,
             endpoint: None,
             token: None,
-            started: now(),
+            started,
+            attempt_started: started,
             attempts: 0,
+            limits: TimeLimits::none(),
             open_attempt: None,
             open_request: None,
         }
     }
 
-    /// Whether a response's body must keep it.
+    /// Whether anything is left to settle.
     #[inline]
-    pub(crate) const fn is_open(&self) -> bool {
+    const fn is_open(&self) -> bool {
         self.open_attempt.is_some()
             || self.open_request.is_some()
             || self.token.is_some()
@@ -128,9 +134,9 @@ impl Ledger {
 
     /// Tells outlier detection and telemetry how the attempt on the current endpoint ended.
     #[inline]
-    pub(crate) fn record_attempt(&self, started: Instant, outcome: Outcome) {
+    pub(crate) fn record_attempt(&self, outcome: Outcome) {
         self.feed(outcome);
-        self.tell(started, outcome);
+        self.tell(outcome);
     }
 
     /// To outlier detection.
@@ -144,7 +150,7 @@ impl Ledger {
 
     /// To the endpoint's counts and to telemetry, once per attempt.
     #[inline]
-    fn tell(&self, started: Instant, outcome: Outcome) {
+    fn tell(&self, outcome: Outcome) {
         if let (Some(destination), Some(endpoint)) = (&self.destination, &self.endpoint) {
             endpoint.count_attempt(outcome);
             self.env.recorder.attempt_ended(&AttemptRecord::new(
@@ -152,7 +158,7 @@ impl Ledger {
                 endpoint,
                 outcome,
                 self.attempts,
-                self.since(started),
+                self.since(self.attempt_started),
             ));
         }
     }
@@ -193,7 +199,7 @@ impl Ledger {
                     status,
                     grpc_status,
                 };
-                self.record_attempt(open.started, outcome);
+                self.record_attempt(outcome);
             }
             (
                 BodyEnd::Error {
@@ -208,7 +214,7 @@ impl Ledger {
                     self.feed(outcome);
                 }
                 if head.is_some() {
-                    self.tell(open.started, outcome);
+                    self.tell(outcome);
                 }
             }
             _ => {}

@@ -31,7 +31,7 @@ pub mod trace_context;
 
 pub use self::{
     body::{Body, BodyEnd, OnEnd},
-    call::{Call, Step},
+    call::{Call, Exchange, Step},
     client::{Client, ClientBuilder},
     context::Context,
     error::{BoxError, Error},

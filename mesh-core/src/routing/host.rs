@@ -122,20 +122,24 @@ impl HostTable {
     /// The virtual host for `host`, in any case.
     pub(super) fn find(&self, host: &str) -> Option<usize> {
         let host = host.as_bytes();
-        let found = if host.iter().any(u8::is_ascii_uppercase) {
-            edited(host, <[u8]>::make_ascii_lowercase, |host| {
-                self.find_lower(host)
-            })
-        } else {
-            self.find_lower(host)
-        };
-        found.or(self.any).map(|value| value as usize)
+        // As it is written first: most hosts are in lower case, and exact ones.
+        let found = self.exact.get(host).copied();
+        let found = found.or_else(|| self.find_otherwise(host)).or(self.any);
+        found.map(|value| value as usize)
     }
 
-    fn find_lower(&self, host: &[u8]) -> Option<u32> {
-        if let Some(&value) = self.exact.get(host) {
-            return Some(value);
+    fn find_otherwise(&self, host: &[u8]) -> Option<u32> {
+        if host.iter().any(u8::is_ascii_uppercase) {
+            edited(host, <[u8]>::make_ascii_lowercase, |host| {
+                let exact = self.exact.get(host).copied();
+                exact.or_else(|| self.find_wildcard(host))
+            })
+        } else {
+            self.find_wildcard(host)
         }
+    }
+
+    fn find_wildcard(&self, host: &[u8]) -> Option<u32> {
         let mut found = None;
         if !self.suffixes.is_empty() {
             found = edited(host, <[u8]>::reverse, |reversed| {

@@ -189,9 +189,9 @@ fn any_line(
         (HeaderMatcherName::Scheme, request) => one(request?.scheme()),
         (HeaderMatcherName::Header(name), Some(request)) if *name == HOST => one(request.authority),
         (HeaderMatcherName::Header(name), _) => {
-            let mut lines = headers.get_all(name).iter().peekable();
-            lines.peek()?;
-            Some(lines.any(|value| test(value.as_bytes())))
+            let mut lines = headers.get_all(name).iter();
+            let first = lines.next()?;
+            Some(test(first.as_bytes()) || lines.any(|value| test(value.as_bytes())))
         }
     }
 }

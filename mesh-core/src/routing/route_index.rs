@@ -99,8 +99,10 @@ impl RouteIndex {
             }
         };
         self.sensitive.walk::<false>(path.as_bytes(), &mut consider);
-        self.insensitive
-            .walk::<true>(path.as_bytes(), &mut consider);
+        if !self.insensitive.is_empty() {
+            self.insensitive
+                .walk::<true>(path.as_bytes(), &mut consider);
+        }
         let mut earlier = self
             .general
             .iter()

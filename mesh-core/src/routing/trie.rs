@@ -127,17 +127,21 @@ impl Trie {
         let mut node = &self.nodes[0];
         let mut at = 0;
         loop {
-            let (prefixes, exacts, separated) = self.values(node);
-            if !prefixes.is_empty() {
-                visit(prefixes, at);
+            if node.prefixes > 0 {
+                visit(self.values(node.values, node.prefixes), at);
             }
+            let exacts = node.values + node.prefixes;
+            let separated = exacts + node.exacts;
             let Some(&byte) = text.get(at) else {
-                visit(exacts, at);
-                visit(separated, at);
+                visit(self.values(exacts, node.exacts), at);
+                visit(self.values(separated, node.separated), at);
                 return;
             };
-            if byte == b'/' && !separated.is_empty() {
-                visit(separated, at);
+            if byte == b'/' && node.separated > 0 {
+                visit(self.values(separated, node.separated), at);
+            }
+            if node.child_count == 0 {
+                return;
             }
             let byte = if FOLD {
                 byte.to_ascii_lowercase()
@@ -166,11 +170,9 @@ impl Trie {
         }
     }
 
-    fn values(&self, node: &Node) -> (&[u32], &[u32], &[u32]) {
-        let values = &self.values[node.values as usize..];
-        let (prefixes, values) = values.split_at(node.prefixes as usize);
-        let (exacts, values) = values.split_at(node.exacts as usize);
-        (prefixes, exacts, &values[..node.separated as usize])
+    #[inline]
+    fn values(&self, start: u32, count: u32) -> &[u32] {
+        &self.values[start as usize..][..count as usize]
     }
 }
 

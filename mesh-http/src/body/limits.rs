@@ -1,4 +1,5 @@
-//! How long a body may take to be read: until a deadline, and between two frames.
+//! How long a call may take, and then its response's body to be read: until a deadline, and between
+//! two frames.
 
 use std::{
     pin::Pin,
@@ -11,21 +12,22 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::{
     BoxError,
-    call::{DeadlineKind, now},
+    call::{Deadline, DeadlineKind, now},
     layer::{Activity, expired},
 };
 
-/// The limits of one body. Small, for every response carries one.
-#[derive(Debug, Default)]
+/// The limits of one call. Small, for every call has them.
+#[derive(Debug)]
 pub(crate) struct TimeLimits {
-    deadline: Option<Instant>,
-    kind: DeadlineKind,
-    /// 0 is no limit.
-    idle_ms: u32,
-    /// The request's body, which may move while this one does not.
-    upload: Option<Arc<Activity>>,
-    /// A frame came since the timer was set.
-    moved: bool,
+    /// When the whole exchange must have ended.
+    pub(crate) deadline: Option<Deadline>,
+    /// How long it may go without a byte either way.
+    pub(crate) idle: Option<Duration>,
+    /// How the upload of this attempt moves, when it takes time and `idle` watches it: it may move
+    /// while the response does not.
+    pub(crate) upload: Option<Arc<Activity>>,
+    /// Whether they hold for the response's body, too.
+    pub(crate) of_body: bool,
     /// Made when the body is first waited for: most never are.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -34,36 +36,20 @@ impl TimeLimits {
     pub(crate) const fn none() -> Self {
         Self {
             deadline: None,
-            kind: DeadlineKind::Route,
-            idle_ms: 0,
+            idle: None,
             upload: None,
-            moved: false,
+            of_body: false,
             timer: None,
         }
     }
 
-    pub(crate) fn set_deadline(&mut self, at: Instant, kind: DeadlineKind) {
-        self.deadline = Some(at);
-        self.kind = kind;
-    }
-
-    /// Limits the time without a frame here or of the request.
-    pub(crate) fn set_idle(&mut self, idle: Duration, upload: Option<Arc<Activity>>) {
-        self.idle_ms = u32::try_from(idle.as_millis()).unwrap_or(u32::MAX);
-        self.upload = upload;
-    }
-
-    /// A frame came.
-    pub(crate) const fn moved(&mut self) {
-        self.moved = true;
-    }
-
-    /// Ready with the error once a limit is reached.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        if self.deadline.is_none() && self.idle_ms == 0 {
+    /// Ready with the error once a limit on the response's body is reached; `moved` tells that a
+    /// frame of it came since the last time.
+    pub(crate) fn poll_body(&mut self, moved: bool, cx: &mut Context<'_>) -> Poll<BoxError> {
+        if !self.of_body {
             return Poll::Pending;
         }
-        if self.timer.is_none() || self.moved {
+        if self.timer.is_none() || moved {
             let Some(until) = self.until(now()) else {
                 return Poll::Pending;
             };
@@ -71,7 +57,6 @@ impl TimeLimits {
                 Some(timer) => timer.as_mut().reset(until.into()),
                 None => self.timer = Some(Box::pin(sleep_until(until.into()))),
             }
-            self.moved = false;
         }
         loop {
             let Some(timer) = &mut self.timer else {
@@ -79,8 +64,8 @@ impl TimeLimits {
             };
             ready!(timer.as_mut().poll(cx));
             let reached = timer.deadline().into_std();
-            if self.deadline.is_some_and(|at| at <= reached) {
-                return Poll::Ready(expired(self.kind).into());
+            if let Some(deadline) = self.deadline.filter(|d| d.at <= reached) {
+                return Poll::Ready(expired(deadline.kind).into());
             }
             // The upload may have moved in the meantime, and the limit with it.
             let last = self.upload.as_ref().map(|upload| upload.last());
@@ -97,8 +82,7 @@ impl TimeLimits {
 
     /// The limit that comes first, if nothing has moved since `last`.
     fn until(&self, last: Instant) -> Option<Instant> {
-        let idle = Duration::from_millis(self.idle_ms.into());
-        let idle = (self.idle_ms > 0).then(|| last.checked_add(idle)).flatten();
-        idle.into_iter().chain(self.deadline).min()
+        let idle = self.idle.and_then(|idle| last.checked_add(idle));
+        idle.into_iter().chain(self.deadline.map(|d| d.at)).min()
     }
 }

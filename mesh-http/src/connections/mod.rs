@@ -35,7 +35,10 @@ use mesh_core::{
 };
 use pin_project_lite::pin_project;
 
-pub(crate) use self::{error::classify, request::without_userinfo};
+pub(crate) use self::{
+    error::classify,
+    request::{has, without_userinfo},
+};
 pub use self::{
     error::{ConnectError, SendError, SendErrorKind},
     gate::{Gate, Limits, Permit},

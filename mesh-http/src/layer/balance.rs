@@ -81,7 +81,10 @@ fn pick(call: &mut Call) -> Result<(), Error> {
     let token = state.begin_request(priority).map_err(|overflow| {
         Error::overflow(overflow.to_string()).with_cluster(cluster.name().clone())
     })?;
-    let tried = call.tried.as_deref().unwrap_or_default();
+    let retrying = call.retrying.as_ref();
+    let tried = retrying
+        .and_then(|r| r.tried.as_deref())
+        .unwrap_or_default();
     let picked = cluster.pick(&PickArgs {
         now: if call.ledger.attempts == 0 {
             call.ledger.started
@@ -110,7 +113,7 @@ fn pick(call: &mut Call) -> Result<(), Error> {
             return Err(no_endpoint(&error, cluster));
         }
     };
-    if let Some(tried) = &mut call.tried {
+    if let Some(tried) = call.retrying.as_mut().and_then(|r| r.tried.as_mut()) {
         tried.push(endpoint.clone());
     }
     let attempt = call.ledger.attempts + 1;
@@ -121,12 +124,11 @@ fn pick(call: &mut Call) -> Result<(), Error> {
         && let Ok(host) = HeaderValue::from_str(endpoint.hostname())
     {
         let forwarded = action.is_some_and(|a| a.append_x_forwarded_host);
-        rewrite_host(&mut call.request, host, forwarded);
+        rewrite_host(call.exchange.request_mut()?, host, forwarded);
     }
     if target.is_some_and(|t| t.virtual_host().include_request_attempt_count) {
-        call.request
-            .headers_mut()
-            .insert(X_ENVOY_ATTEMPT_COUNT, HeaderValue::from(attempt));
+        let headers = call.exchange.request_mut()?.headers_mut();
+        headers.insert(X_ENVOY_ATTEMPT_COUNT, HeaderValue::from(attempt));
     }
     call.ledger.begin_attempt(token, endpoint);
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Request, StatusCode, uri::Scheme};
+use http::{StatusCode, uri::Scheme};
 use mesh_core::{
     Flag,
     cluster::{Cluster, ClusterState, Endpoint},
@@ -10,8 +10,8 @@ use mesh_core::{
 };
 
 use crate::{
-    Body, Error,
-    call::{Call, Step},
+    Error,
+    call::{Call, Exchange, Step},
     connections::{ConnectionSet, Gate, Limits, Permit, SendError, SendErrorKind},
 };
 
@@ -22,17 +22,19 @@ pub struct Connections;
 
 impl Step for Connections {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let (Some(endpoint), Some(destination)) = (&call.ledger.endpoint, &call.ledger.destination)
-        else {
+        let Call {
+            exchange, ledger, ..
+        } = call;
+        let (Some(endpoint), Some(destination)) = (&ledger.endpoint, &ledger.destination) else {
             return Err(Error::invalid(
                 "no endpoint was picked: put Connections below a BalanceLayer",
             ));
         };
         // Until connections can be encrypted, nobody who asks for it gets less.
-        if call.request.uri().scheme() == Some(&Scheme::HTTPS) {
+        let uri = exchange.request_mut()?.uri();
+        if uri.scheme() == Some(&Scheme::HTTPS) {
             return Err(Error::invalid(format!(
-                "{}: https asks for TLS, which connections do not have yet; http sends it in plain text",
-                call.request.uri()
+                "{uri}: https asks for TLS, which connections do not have yet; http sends it in plain text",
             )));
         }
         let cluster = destination.cluster();
@@ -45,12 +47,12 @@ impl Step for Connections {
                 _ => &connections.default,
             }),
             // Where a deadline bounds the attempt, it bounds the wait for a connection too.
-            max_wait: call.deadline.map(|_| Duration::MAX),
+            max_wait: ledger.limits.deadline.map(|_| Duration::MAX),
         };
-        let request = std::mem::replace(&mut call.request, Request::new(Body::empty()));
+        let request = exchange.take_request()?;
         match connections.set.send(request, limits).await {
             Ok(response) => {
-                call.response = Some(response);
+                *exchange = Exchange::Response(response);
                 Ok(())
             }
             Err(error) => Err(upstream_error(error, endpoint, cluster)),

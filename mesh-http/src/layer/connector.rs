@@ -51,10 +51,10 @@ where
         std::future::poll_fn(|cx| service.poll_ready(cx))
             .await
             .map_err(|e| foreign(e.into(), false))?;
-        let request = call.take_request();
+        let request = call.take_request()?;
         match service.call(Outbound { endpoint, request }).await {
             Ok(response) => {
-                call.response = Some(response.map(Body::new));
+                call.respond(response.map(Body::new));
                 Ok(())
             }
             Err(error) => Err(foreign(error.into(), true)),

@@ -14,7 +14,9 @@ pub(super) async fn inject(fault: &Fault, call: &mut Call) -> Option<Response<Bo
         && delay.percentage.contains(call.env().random.next_u64())
     {
         // Not past a deadline: the timeout below then answers at once.
-        let left = call.deadline.map(|d| d.at.saturating_duration_since(now()));
+        let left = call
+            .deadline()
+            .map(|d| d.at.saturating_duration_since(now()));
         tokio::time::sleep(left.map_or(delay.fixed_delay, |l| l.min(delay.fixed_delay))).await;
         // Timeouts are the router's, which the fault filter precedes.
         call.ledger.started = now();
@@ -25,5 +27,6 @@ pub(super) async fn inject(fault: &Fault, call: &mut Call) -> Option<Response<Bo
     }
     let error = Error::new(Flag::FaultInjected, abort.http_status, "fault filter abort")
         .with_body("fault filter abort");
-    Some(error.into_response(is_grpc(call.request.headers())))
+    let grpc = call.request().is_ok_and(|r| is_grpc(r.headers()));
+    Some(error.into_response(grpc))
 }

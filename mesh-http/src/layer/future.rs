@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,32 +11,50 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use crate::{Body, BodyEnd, Error, body::Settle, ledger::Ledger};
+use crate::{Body, BodyEnd, BoxError, Error, body::Settle, ledger::Ledger};
 
 /// The future of every layer's service.
 pub struct ResponseFuture(Option<Pin<Box<dyn Running>>>);
 
 /// A call under way, then what is left of it while its response's body is read.
 trait Running: Settle {
-    fn poll_response(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer>;
+    fn poll_response(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<Body>, Error>>;
 }
 
-/// The response, and whether its body must keep the call.
-type Answer = Result<(Response<Body>, bool), Error>;
-
 pin_project! {
-    struct Task<F> {
-        #[pin]
-        call: F,
-        ledger: Option<Ledger>,
+    /// See the module.
+    #[project = Stage]
+    pub(super) enum Task<F> {
+        Running {
+            #[pin]
+            call: F,
+        },
+        Answered {
+            ledger: Ledger,
+        },
+    }
+}
+
+impl<F> Task<F> {
+    /// The memory of a task. It is made before the call that goes there, for the call is large:
+    /// what is made after its place is made in its place.
+    #[inline(always)]
+    pub(super) fn place() -> Box<MaybeUninit<Self>> {
+        Box::new_uninit()
     }
 }
 
 impl ResponseFuture {
-    pub(super) fn new(
-        call: impl Future<Output = Result<(Response<Body>, Ledger), Error>> + Send + 'static,
-    ) -> Self {
-        Self(Some(Box::pin(Task { call, ledger: None })))
+    #[inline(always)]
+    pub(super) fn new<F>(place: Box<MaybeUninit<Task<F>>>, call: F) -> Self
+    where
+        F: Future<Output = Result<(Response<Body>, Ledger), Error>> + Send + 'static,
+    {
+        let task = Box::write(place, Task::Running { call });
+        Self(Some(Box::into_pin(task)))
     }
 }
 
@@ -43,21 +62,30 @@ impl<F> Running for Task<F>
 where
     F: Future<Output = Result<(Response<Body>, Ledger), Error>> + Send,
 {
-    fn poll_response(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let this = self.project();
-        let (response, ledger) = ready!(this.call.poll(cx))?;
-        let open = ledger.is_open();
-        if open {
-            *this.ledger = Some(ledger);
-        }
-        Poll::Ready(Ok((response, open)))
+    fn poll_response(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<Body>, Error>> {
+        let Stage::Running { call } = self.as_mut().project() else {
+            return Poll::Ready(Err(taken()));
+        };
+        let (response, ledger) = ready!(call.poll(cx))?;
+        self.set(Self::Answered { ledger });
+        Poll::Ready(Ok(response))
     }
 }
 
 impl<F: Send> Settle for Task<F> {
     fn settle(self: Pin<&mut Self>, end: BodyEnd) {
-        if let Some(ledger) = self.project().ledger {
+        if let Stage::Answered { ledger } = self.project() {
             ledger.settle(end);
+        }
+    }
+
+    fn poll_limits(self: Pin<&mut Self>, moved: bool, cx: &mut Context<'_>) -> Poll<BoxError> {
+        match self.project() {
+            Stage::Answered { ledger } => ledger.limits.poll_body(moved, cx),
+            Stage::Running { .. } => Poll::Pending,
         }
     }
 }
@@ -66,17 +94,24 @@ impl Future for ResponseFuture {
     type Output = Result<Response<Body>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(call) = &mut self.0 else {
-            return Poll::Ready(Err(Error::invalid("the response was taken already")));
+        let mut answer = match &mut self.0 {
+            Some(call) => call.as_mut().poll_response(cx),
+            None => Poll::Ready(Err(taken())),
         };
-        let answer = ready!(call.as_mut().poll_response(cx));
-        let call = self.0.take();
-        let (mut response, open) = answer?;
-        if let (true, Some(call)) = (open, call) {
-            response.body_mut().keep(call);
+        // Changed where it is: a response is large.
+        if let Poll::Ready(answer) = &mut answer {
+            let call = self.0.take();
+            if let (Ok(response), Some(call)) = (answer, call) {
+                response.body_mut().keep(call);
+            }
         }
-        Poll::Ready(Ok(response))
+        answer
     }
+}
+
+#[cold]
+fn taken() -> Error {
+    Error::invalid("the response was taken already")
 }
 
 impl fmt::Debug for ResponseFuture {

@@ -3,7 +3,10 @@
 use http::{Method, Request, Uri, header, uri::PathAndQuery};
 use mesh_core::routing::RequestHead;
 
-use crate::{Error, connections::without_userinfo};
+use crate::{
+    Error,
+    connections::{has, without_userinfo},
+};
 
 /// An empty path is `/` (RFC 9112 §3.2.1), before a query too: `http://service?q` asks for `/?q`.
 pub(crate) fn root_path(uri: &mut Uri) {
@@ -67,6 +70,10 @@ pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16),
 
 /// The port at the end of an authority, or what stands there in its place.
 fn port(authority: &str) -> Option<Result<u16, &str>> {
+    // Most name none, and looking for it from the end takes longer than seeing that.
+    if !has(authority, b':') {
+        return None;
+    }
     let (_, port) = authority.rsplit_once(':')?;
     // An IPv6 address ends in `]`, userinfo in `@`: their colons begin no port.
     (!port.is_empty() && !port.contains([']', '@'])).then(|| port.parse().map_err(|_| port))

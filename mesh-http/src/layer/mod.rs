@@ -45,10 +45,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use mesh_core::{Random, cluster::Endpoint};
 use tower_service::Service;
 
+use self::future::Task;
 pub use self::{
     balance::{Balance, BalanceLayer},
     connections::Connections,
@@ -69,8 +70,8 @@ pub(crate) use self::{
 
 use crate::{
     Body, BoxError, Error,
-    call::{Call, Deadline, Destination, Env, Step},
-    ledger::Picked,
+    call::{Call, Deadline, Destination, Env, Exchange, Retrying, Step, now},
+    ledger::{Ledger, Picked},
 };
 
 /// Implements `tower_layer::Layer` for a layer whose service is a [`Step`], and `step`, which wraps
@@ -172,18 +173,26 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        // First all that may call out, so that nothing large is moved more than once.
+        let place = Task::place();
         let step = Arc::clone(&self.step);
-        let env = Arc::clone(&self.env);
-        let mut call = Call::new(request.map(Body::new), env);
-        Carried::restore(&mut call);
-        ResponseFuture::new(async move {
+        let mut ledger = Ledger::new(Arc::clone(&self.env), now());
+        let (mut head, body) = request.into_parts();
+        let body = Body::new(body);
+        let mut retrying = None;
+        if !head.extensions.is_empty() {
+            Carried::restore(&mut head.extensions, &mut ledger, &mut retrying);
+        }
+        let mut call = Call {
+            exchange: Exchange::Request(Request::from_parts(head, body)),
+            ledger,
+            retrying,
+        };
+        ResponseFuture::new(place, async move {
             step.0.call(&mut call).await?;
-            let Call {
-                response, ledger, ..
-            } = call;
-            match response {
-                Some(response) => Ok((response, ledger)),
-                None => Err(Error::invalid("the innermost step left no response")),
+            match call.exchange {
+                Exchange::Response(response) => Ok((response, call.ledger)),
+                _ => Err(Error::invalid("the innermost step left no response")),
             }
         })
     }
@@ -214,11 +223,11 @@ where
         std::future::poll_fn(|cx| service.poll_ready(cx))
             .await
             .map_err(|e| foreign(e.into(), false))?;
-        Carried::store(call);
-        let request = call.take_request();
+        Carried::store(call)?;
+        let request = call.take_request()?;
         match service.call(request).await {
             Ok(response) => {
-                call.response = Some(response.map(Body::new));
+                call.respond(response.map(Body::new));
                 Ok(())
             }
             Err(error) => Err(foreign(error.into(), true)),
@@ -253,28 +262,34 @@ struct Carried {
 
 impl Carried {
     /// Costs an allocation, so a call that knows nothing carries nothing.
-    fn store(call: &mut Call) {
-        if call.destination().is_some() || call.endpoint().is_some() || call.deadline.is_some() {
+    fn store(call: &mut Call) -> Result<(), Error> {
+        if call.destination().is_some() || call.endpoint().is_some() || call.deadline().is_some() {
             let carried = Self {
                 destination: call.destination().cloned(),
                 endpoint: call.endpoint().cloned(),
-                deadline: call.deadline,
-                attempt_deadline: call.attempt_deadline,
+                deadline: call.deadline(),
+                attempt_deadline: call.retrying.as_ref().and_then(|r| r.attempt_deadline),
             };
-            call.request.extensions_mut().insert(carried);
+            call.request_mut()?.extensions_mut().insert(carried);
         }
+        Ok(())
     }
 
-    #[inline]
-    fn restore(call: &mut Call) {
-        if call.request.extensions().is_empty() {
-            return;
-        }
-        if let Some(carried) = call.request.extensions_mut().remove::<Self>() {
-            call.ledger.destination = carried.destination;
-            call.ledger.endpoint = carried.endpoint.map(Picked::Carried);
-            call.deadline = carried.deadline;
-            call.attempt_deadline = carried.attempt_deadline;
+    fn restore(
+        extensions: &mut Extensions,
+        ledger: &mut Ledger,
+        retrying: &mut Option<Box<Retrying>>,
+    ) {
+        if let Some(carried) = extensions.remove::<Self>() {
+            ledger.destination = carried.destination;
+            ledger.endpoint = carried.endpoint.map(Picked::Carried);
+            ledger.limits.deadline = carried.deadline;
+            *retrying = carried.attempt_deadline.map(|at| {
+                Box::new(Retrying {
+                    attempt_deadline: Some(at),
+                    tried: None,
+                })
+            });
         }
     }
 }

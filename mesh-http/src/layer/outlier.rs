@@ -1,11 +1,9 @@
 //! Tells the cluster how each attempt ended: the one place where an attempt's outcome is decided.
 
-use std::time::Instant;
-
 use http::StatusCode;
 use http_body::Body as _;
 use mesh_core::{Failure, Outcome, grpc_status, is_grpc};
-use tracing::{Instrument, field};
+use tracing::{Instrument, Span, field};
 
 use crate::{
     Error,
@@ -30,40 +28,58 @@ super::step_layer!(OutlierLayer => Outlier, |_layer, inner| Outlier { inner });
 
 impl<S: Step> Step for Outlier<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let started = if call.ledger.attempts <= 1 || !call.env().timed {
+        call.ledger.attempt_started = if call.ledger.attempts <= 1 || !call.env().timed {
             call.ledger.started
         } else {
             now()
         };
-        let span = tracing::info_span!(
-            "mesh.client.attempt",
-            mesh.attempt = call.ledger.attempts,
-            server.address = call.endpoint().map(|e| field::display(e.address())),
-            http.response.status_code = field::Empty,
-            error.type = field::Empty,
-        );
-        let result = if span.is_disabled() {
-            self.inner.call(call).await
-        } else {
-            // Boxed, so that the state of requests without a span stays small.
-            let result = Box::pin(self.inner.call(call).instrument(span.clone())).await;
-            describe(&span, &result, call);
-            result
+        let Some(span) = span(call) else {
+            let result = self.inner.call(call).await;
+            return conclude(call, result);
         };
-        match &result {
-            Ok(()) => answered(call, started),
-            Err(error) => failed(call, started, error),
+        // Boxed, so that the state of requests without a span stays small.
+        let result = Box::pin(self.in_span(span, call)).await;
+        conclude(call, result)
+    }
+}
+
+impl<S: Step> Outlier<S> {
+    async fn in_span(&self, span: Span, call: &mut Call) -> Result<(), Error> {
+        let result = self.inner.call(call).instrument(span.clone()).await;
+        describe(&span, &result, call);
+        result
+    }
+}
+
+/// The attempt's span, if anybody listens.
+fn span(call: &Call) -> Option<Span> {
+    let span = tracing::info_span!(
+        "mesh.client.attempt",
+        mesh.attempt = call.ledger.attempts,
+        server.address = call.endpoint().map(|e| field::display(e.address())),
+        http.response.status_code = field::Empty,
+        error.type = field::Empty,
+    );
+    (!span.is_disabled()).then_some(span)
+}
+
+fn conclude(call: &mut Call, result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Ok(()) => {
+            answered(call);
+            Ok(())
         }
-        result.map_err(|mut error| {
+        Err(mut error) => {
+            failed(call, &error);
             error.set_attempts(call.ledger.attempts);
-            error
-        })
+            Err(error)
+        }
     }
 }
 
 #[cold]
-fn describe(span: &tracing::Span, result: &Result<(), Error>, call: &Call) {
-    match (result, &call.response) {
+fn describe(span: &Span, result: &Result<(), Error>, call: &Call) {
+    match (result, call.response()) {
         (Ok(()), Some(response)) => {
             span.record("http.response.status_code", response.status().as_u16());
         }
@@ -74,8 +90,8 @@ fn describe(span: &tracing::Span, result: &Result<(), Error>, call: &Call) {
     }
 }
 
-fn answered(call: &mut Call, started: Instant) {
-    let Some(response) = &call.response else {
+fn answered(call: &mut Call) {
+    let Some(response) = call.response() else {
         return;
     };
     let grpc = is_grpc(response.headers());
@@ -88,25 +104,23 @@ fn answered(call: &mut Call, started: Instant) {
     let awaits_trailers = grpc && grpc_status.is_none() && response.status() == StatusCode::OK;
     let ended = response.body().is_end_stream();
     if !awaits_trailers {
-        call.ledger.record_attempt(started, outcome);
+        call.ledger.record_attempt(outcome);
     }
     if awaits_trailers || !ended {
         call.ledger.open_attempt = Some(OpenAttempt {
-            started,
             head: awaits_trailers.then_some(outcome),
         });
     }
 }
 
 #[cold]
-fn failed(call: &mut Call, started: Instant, error: &Error) {
+fn failed(call: &Call, error: &Error) {
     // What the mesh itself refused says nothing of the endpoint.
     let Some(failure) = error.failure() else {
         return;
     };
     // Time that had run out before anything was sent says nothing of it either.
     if error.was_sent() || failure != Failure::Timeout {
-        call.ledger
-            .record_attempt(started, Outcome::Failure(failure));
+        call.ledger.record_attempt(Outcome::Failure(failure));
     }
 }

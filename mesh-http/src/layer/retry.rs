@@ -4,7 +4,7 @@
 //! kept for replay, the pause is slept, and the response that is given up is read to its end if that
 //! costs no waiting, so that its connection can be used again.
 
-use std::{sync::Arc, task::Waker, time::SystemTime};
+use std::{mem, sync::Arc, task::Waker, time::SystemTime};
 
 use http::{Request, Response};
 use http_body::Body as _;
@@ -17,7 +17,7 @@ use mesh_core::{
 use super::{AttemptTimeout, AttemptTimeoutLayer, head, timeout::expired};
 use crate::{
     Body, Error,
-    call::{Call, Destination, Step, now},
+    call::{Call, Destination, Exchange, Step, now},
     replay::Replay,
 };
 
@@ -91,7 +91,7 @@ impl<S: Step> Retry<S> {
         let Some(policy) = self.fixed.as_deref().or(routed) else {
             return self.inner.call(call).await;
         };
-        let mut state = RetryState::new(policy, &head(&call.request));
+        let mut state = RetryState::new(policy, &head(call.request()?));
         let result = self.attempts(call, &mut state, policy, destination).await;
         result.map_err(|mut error| {
             error.set_attempts(call.ledger.attempts);
@@ -110,9 +110,12 @@ impl<S: Step> Retry<S> {
         destination: Option<&Destination>,
     ) -> Result<(), Error> {
         let limit_attempt = |call: &mut Call| {
-            call.attempt_deadline = policy
+            let at = policy
                 .per_try_timeout
                 .and_then(|limit| now().checked_add(limit));
+            if at.is_some() || call.retrying.is_some() {
+                call.retrying.get_or_insert_default().attempt_deadline = at;
+            }
         };
         if !state.may_retry() {
             limit_attempt(call);
@@ -123,13 +126,13 @@ impl<S: Step> Retry<S> {
             };
         }
         if policy.previous_hosts {
-            call.tried = Some(Vec::new());
+            call.retrying.get_or_insert_default().tried = Some(Vec::new());
         }
-        let (template, body) = call.take_request().into_parts();
+        let (template, body) = call.take_request()?.into_parts();
         let mut replay = Some(body.into_replay(self.replay_limit));
         loop {
-            call.request = match replay.as_ref().and_then(Replay::body) {
-                Some(body) => Request::from_parts(template.clone(), body),
+            call.exchange = match replay.as_ref().and_then(Replay::body) {
+                Some(body) => Exchange::Request(Request::from_parts(template.clone(), body)),
                 None => return Err(Error::invalid("the request's body cannot be replayed")),
             };
             if !state.may_retry() {
@@ -144,7 +147,7 @@ impl<S: Step> Retry<S> {
                 Decision::Retry { back_off, .. } => back_off,
                 Decision::No(reason) => return give_up(call, result, reason),
             };
-            if let Some(response) = call.response.take() {
+            if let Exchange::Response(response) = mem::replace(&mut call.exchange, Exchange::Sent) {
                 discard(response);
             }
             call.ledger.discard_attempt();
@@ -163,7 +166,7 @@ fn decide(
     result: &Result<(), Error>,
 ) -> Decision {
     let (outcome, headers, request_sent) = match result {
-        Ok(()) => match &call.response {
+        Ok(()) => match call.response() {
             Some(response) => (
                 Outcome::of_head(response.status(), response.headers()),
                 Some(response.headers()),
@@ -173,7 +176,7 @@ fn decide(
         },
         Err(error) => match error.failure() {
             // The whole time is up: nothing to retry in.
-            Some(_) if call.deadline.is_some_and(|d| now() >= d.at) => {
+            Some(_) if call.deadline().is_some_and(|d| now() >= d.at) => {
                 return Decision::No(NoRetry::NotRetriable);
             }
             Some(failure) => (Outcome::Failure(failure), None, error.was_sent()),
@@ -219,7 +222,7 @@ fn give_up(call: &mut Call, result: Result<(), Error>, reason: NoRetry) -> Resul
         NoRetry::Overflow(_) => Flag::UpstreamOverflow,
         _ => return result,
     };
-    if let Some(response) = &mut call.response {
+    if let Some(response) = call.response_mut() {
         response.extensions_mut().insert(flag);
     }
     result.map_err(|mut error| {
@@ -245,7 +248,7 @@ fn discard(response: Response<Body>) {
 /// Sleeps, but not past the deadline of the whole exchange.
 async fn pause(call: &mut Call, back_off: std::time::Duration) -> Result<(), Error> {
     let until = now().checked_add(back_off);
-    match (call.deadline, until) {
+    match (call.deadline(), until) {
         (Some(deadline), until) if until.is_none_or(|u| u >= deadline.at) => {
             tokio::time::sleep_until(deadline.at.into()).await;
             let error = expired(deadline.kind);

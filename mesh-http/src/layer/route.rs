@@ -16,7 +16,7 @@ use mesh_core::{
 use super::{dialled, fault::inject, head, root_path};
 use crate::{
     Body, Error,
-    call::{Call, Destination, Step, Target},
+    call::{Call, Destination, Exchange, Step, Target},
     error::local_reply,
 };
 
@@ -66,7 +66,7 @@ impl<S: Step> Route<S> {
         if let Some(fault) = fault
             && let Some(response) = inject(fault, call).await
         {
-            call.response = Some(response);
+            call.respond(response);
             return Ok(());
         }
         match found {
@@ -75,7 +75,7 @@ impl<S: Step> Route<S> {
                 finish(self.inner.call(call).await, call)
             }
             Found::Reply { response, .. } => {
-                call.response = Some(*response);
+                call.respond(*response);
                 Ok(())
             }
         }
@@ -92,9 +92,10 @@ enum Next {
 }
 
 fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {
-    root_path(call.request.uri_mut());
     let draw = call.env().random.next_u64();
-    match find(mesh.load(), &call.request, draw)? {
+    let request = call.request_mut()?;
+    root_path(request.uri_mut());
+    match find(mesh.load(), request, draw)? {
         Found::Forward(target) if fault_of(target.filters()).is_none() => {
             forward(target, call)?;
             Ok(Next::Forward)
@@ -103,7 +104,7 @@ fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {
             response,
             fault: None,
         } => {
-            call.response = Some(*response);
+            call.respond(*response);
             Ok(Next::Answered)
         }
         found => Ok(Next::Fault(Box::new(found))),
@@ -112,7 +113,7 @@ fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {
 
 /// Makes the request what its route sends.
 fn forward(target: Target, call: &mut Call) -> Result<(), Error> {
-    prepare(&target, &mut call.request)?;
+    prepare(&target, call.request_mut()?)?;
     call.ledger.destination = Some(Destination::Routed(target));
     Ok(())
 }
@@ -129,7 +130,7 @@ fn finish(result: Result<(), Error>, call: &mut Call) -> Result<(), Error> {
     if !levels.change_responses() {
         return result;
     }
-    if let Some(response) = &mut call.response {
+    if let Exchange::Response(response) = &mut call.exchange {
         levels.mutate_response(response.headers_mut(), None);
     }
     result.map_err(|error| error.with_reply_headers(levels))

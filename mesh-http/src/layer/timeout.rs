@@ -7,7 +7,7 @@
 //! Envoy starts the route's timer once the whole request was received; here it starts with the call.
 
 use std::{
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,9 +17,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body::{Frame, SizeHint};
 use mesh_core::{Failure, Flag, is_grpc};
+use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::{
@@ -64,20 +65,12 @@ super::step_layer!(TimeoutLayer => Timeout over AttemptTimeout(AttemptTimeoutLay
 });
 
 impl<S: Step> Step for Timeout<S> {
-    async fn call(&self, call: &mut Call) -> Result<(), Error> {
+    fn call<'a>(
+        &'a self,
+        call: &'a mut Call,
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'a {
         set_limits(call, self.fixed);
-        let (deadline, idle) = (call.deadline, call.idle);
-        self.inner.call(call).await?;
-        if let Some(response) = &mut call.response {
-            let limits = response.body_mut().limits_mut();
-            if let Some(deadline) = deadline {
-                limits.set_deadline(deadline.at, deadline.kind);
-            }
-            if let Some(idle) = idle {
-                limits.set_idle(idle, call.upload.take());
-            }
-        }
-        Ok(())
+        self.inner.call(call)
     }
 }
 
@@ -102,7 +95,9 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
     if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
         call.limit(at, kind);
     }
-    call.idle = idle;
+    let limits = &mut call.ledger.limits;
+    limits.idle = idle;
+    limits.of_body = limits.deadline.is_some() || idle.is_some();
 }
 
 /// Ends an attempt whose response head is not there in time, and tells the upstream how much time
@@ -120,58 +115,117 @@ super::step_layer!(AttemptTimeoutLayer => AttemptTimeout, |_layer, inner| Attemp
 
 impl<S: Step> Step for AttemptTimeout<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        let deadline = match (call.attempt_deadline, call.deadline) {
-            (Some(at), whole) if whole.is_none_or(|w| at < w.at) => Some(Deadline {
-                at,
-                kind: DeadlineKind::PerTry,
-            }),
-            (_, whole) => whole,
+        let watch = begin(call)?;
+        let ended = Watched {
+            inner: self.inner.call(call),
+            watch,
+            timer: None,
         };
-        if deadline.is_none() && call.idle.is_none() {
-            return self.inner.call(call).await;
+        match ended.await {
+            Ok(result) => result,
+            Err(kind) => Err(in_cluster(call, expired(kind))),
         }
-        if let Some(deadline) = deadline {
-            let left = deadline.at.saturating_duration_since(now());
-            if left.is_zero() {
-                return Err(in_cluster(call, expired(deadline.kind).with_sent(false)));
+    }
+}
+
+/// What the attempt that begins must keep to; it is announced to the upstream.
+fn begin(call: &mut Call) -> Result<Watch, Error> {
+    let attempt = call.retrying.as_ref().and_then(|r| r.attempt_deadline);
+    let deadline = match (attempt, call.deadline()) {
+        (Some(at), whole) if whole.is_none_or(|w| at < w.at) => Some(Deadline {
+            at,
+            kind: DeadlineKind::PerTry,
+        }),
+        (_, whole) => whole,
+    };
+    if let Some(deadline) = deadline {
+        let left = deadline.at.saturating_duration_since(now());
+        if left.is_zero() {
+            return Err(in_cluster(call, expired(deadline.kind).with_sent(false)));
+        }
+        announce(call.request_mut()?, left);
+    }
+    let limits = &mut call.ledger.limits;
+    if limits.idle.is_some() {
+        let body = call.exchange.request_mut()?.body_mut();
+        limits.upload = body.is_stream().then(|| Activity::track(body, now()));
+    }
+    Ok(Watch {
+        deadline,
+        idle: limits.idle,
+        upload: limits.upload.clone(),
+    })
+}
+
+pin_project! {
+    /// An attempt and its limits. The timer is made when the attempt is first waited for.
+    struct Watched<F> {
+        #[pin]
+        inner: F,
+        watch: Watch,
+        timer: Option<Pin<Box<Timer>>>,
+    }
+}
+
+impl<F: Future> Future for Watched<F> {
+    type Output = Result<F::Output, DeadlineKind>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // The inner future first, so that a finished answer wins over the timer.
+        if let Poll::Ready(result) = this.inner.poll(cx) {
+            return Poll::Ready(Ok(result));
+        }
+        if this.timer.is_none() {
+            *this.timer = this.watch.first(now()).map(Timer::new);
+        }
+        match this.timer {
+            Some(timer) => timer.as_mut().poll(this.watch, cx).map(Err),
+            None => Poll::Pending,
+        }
+    }
+}
+
+pin_project! {
+    /// A timer and the limit that it is set to.
+    struct Timer {
+        #[pin]
+        sleep: Sleep,
+        limit: Deadline,
+    }
+}
+
+impl Timer {
+    fn new(limit: Deadline) -> Pin<Box<Self>> {
+        Box::pin(Self {
+            sleep: sleep_until(limit.at.into()),
+            limit,
+        })
+    }
+
+    /// Ready with the limit that was reached. When the upload has moved in the meantime, the limit
+    /// has moved with it.
+    fn poll(self: Pin<&mut Self>, watch: &Watch, cx: &mut Context<'_>) -> Poll<DeadlineKind> {
+        let mut this = self.project();
+        loop {
+            ready!(this.sleep.as_mut().poll(cx));
+            let moved = match (this.limit.kind, &watch.upload) {
+                (DeadlineKind::Idle, Some(upload)) => watch.first(upload.last()),
+                _ => None,
+            };
+            match moved.filter(|limit| limit.at > this.limit.at) {
+                Some(limit) => *this.limit = limit,
+                None => return Poll::Ready(this.limit.kind),
             }
-            announce(call, left);
+            this.sleep.as_mut().reset(this.limit.at.into());
         }
-        call.upload = (call.idle.is_some() && call.request.body().is_stream())
-            .then(|| Activity::track(call.request.body_mut(), now()));
-        let mut watch = Watch::new(call, deadline);
-        let ended = {
-            let mut inner = pin!(self.inner.call(call));
-            // Made when the attempt is first waited for.
-            let mut timer = pin!(None::<Sleep>);
-            std::future::poll_fn(|cx| {
-                // The inner future first, so that a finished answer wins over the timer.
-                if let Poll::Ready(result) = inner.as_mut().poll(cx) {
-                    return Poll::Ready(Ok(result));
-                }
-                if timer.is_none() {
-                    watch.set(now());
-                    timer.set(Some(sleep_until(watch.until.into())));
-                }
-                while let Some(mut sleep) = timer.as_mut().as_pin_mut() {
-                    ready!(sleep.as_mut().poll(cx));
-                    match watch.expired() {
-                        Some(kind) => return Poll::Ready(Err(kind)),
-                        None => sleep.reset(watch.until.into()),
-                    }
-                }
-                Poll::Pending
-            })
-            .await
-        };
-        ended.unwrap_or_else(|kind| Err(in_cluster(call, expired(kind))))
     }
 }
 
 /// Tells the upstream when the answer will be of no more use.
-fn announce(call: &mut Call, left: Duration) {
-    let grpc = is_grpc(call.request.headers());
-    let headers = call.request.headers_mut();
+fn announce(request: &mut Request<Body>, left: Duration) {
+    let grpc = is_grpc(request.headers());
+    let headers = request.headers_mut();
     // Rounded up: an upstream that ends the request before the caller's own timer does makes an
     // answer of it.
     let ms = left.as_nanos().div_ceil(1_000_000);
@@ -211,42 +265,17 @@ struct Watch {
     idle: Option<Duration>,
     /// Of a request body that is still being made; a whole one is sent at once.
     upload: Option<Arc<Activity>>,
-    /// The limit that comes first.
-    until: Instant,
-    kind: DeadlineKind,
 }
 
 impl Watch {
-    fn new(call: &Call, deadline: Option<Deadline>) -> Self {
-        Self {
-            deadline,
-            idle: call.idle,
-            upload: call.upload.clone(),
-            until: call.ledger.started,
-            kind: DeadlineKind::Idle,
-        }
-    }
-
     /// The limit that comes first, if nothing has moved since `last`.
-    fn set(&mut self, last: Instant) {
-        let deadline = self.deadline.map(|d| (d.at, d.kind));
-        let idle = self
-            .idle
-            .and_then(|idle| last.checked_add(idle))
-            .map(|at| (at, DeadlineKind::Idle));
-        let first = deadline.into_iter().chain(idle).min_by_key(|(at, _)| *at);
-        (self.until, self.kind) = first.unwrap_or((last, DeadlineKind::Idle));
-    }
-
-    /// Which limit was reached; `None` when the upload has moved in the meantime, and the limit
-    /// with it.
-    fn expired(&mut self) -> Option<DeadlineKind> {
-        let reached = self.until;
-        if let (DeadlineKind::Idle, Some(upload)) = (self.kind, &self.upload) {
-            let last = upload.last();
-            self.set(last);
-        }
-        (self.until <= reached).then_some(self.kind)
+    fn first(&self, last: Instant) -> Option<Deadline> {
+        let idle = self.idle.and_then(|idle| last.checked_add(idle));
+        let idle = idle.map(|at| Deadline {
+            at,
+            kind: DeadlineKind::Idle,
+        });
+        self.deadline.into_iter().chain(idle).min_by_key(|d| d.at)
     }
 }
 
