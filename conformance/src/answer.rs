@@ -79,8 +79,11 @@ fn upstream_headers(
         }
         match folded.last_mut() {
             Some((last, line)) if *last == name && differences::is_folded(&name) => {
-                // Envoy writes no comma behind an empty line.
-                let comma = if line.is_empty() { "" } else { "," };
+                // To Envoy an empty line is none, before another or behind it.
+                let comma = match line.is_empty() || value.is_empty() {
+                    true => "",
+                    false => ",",
+                };
                 *line += &format!("{comma}{value}");
             }
             _ => folded.push((name, value)),

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue, Request, Uri};
 use mesh_core::{
-    Config, Mesh, Seeded, is_grpc,
+    Mesh, Seeded, is_grpc,
     policy::{Cluster, ClusterLoadAssignment, RouteConfiguration},
 };
 use mesh_http::{Body, Client};
+use mesh_xds::EnvoySource;
+use serde_json::{Value, json};
 use tokio::{io::BufReader, net::TcpStream};
 use tower_service::Service;
 
@@ -15,6 +17,7 @@ use crate::{
     Result,
     answer::Answer,
     differences::Side,
+    translate::static_resources,
     upstream::{CASE, Upstreams},
     wire::{self, Message},
 };
@@ -51,7 +54,7 @@ pub async fn envoy(
     ))
 }
 
-/// A client of a mesh with this policy.
+/// A client of a mesh with this policy, which the mesh reads from the JSON that Envoy gets.
 ///
 /// # Errors
 /// When the mesh rejects it.
@@ -59,14 +62,19 @@ pub fn client(
     routes: &RouteConfiguration,
     clusters: &[(Cluster, ClusterLoadAssignment)],
 ) -> Result<Client> {
+    let clusters = clusters.iter().map(|(c, e)| (c, e));
+    client_of(&static_resources([("mesh", routes)], clusters)?)
+}
+
+/// A client of a mesh with these static resources of an Envoy.
+///
+/// # Errors
+/// When the mesh rejects them.
+pub fn client_of(static_resources: &Value) -> Result<Client> {
+    let bootstrap = json!({"static_resources": static_resources});
+    let loaded = EnvoySource::parse("envoy.json", &bootstrap.to_string())?;
     let mesh = Mesh::new();
-    let config = Config::default().routing(routes.clone());
-    let config = clusters
-        .iter()
-        .fold(config, |config, (cluster, endpoints)| {
-            config.cluster(cluster.clone(), endpoints.endpoints().cloned())
-        });
-    mesh.publish(config)?;
+    mesh.publish(loaded.config)?;
     Ok(Client::builder(&mesh).random(Seeded::new(1)).build())
 }
 

@@ -1,10 +1,13 @@
 //! Asks a real Envoy 1.40 and the mesh the same questions, and compares the answers.
 //!
 //! ```text
-//!                 ┌─ translate ─▶ Envoy (a process) ──┐
-//!  policy, cases ─┤                                   ├─▶ the same upstreams ─▶ two Answers
-//!                 └─ publish ───▶ mesh_http::Client ──┘
+//!                            ┌──────────────▶ Envoy (a process) ──┐
+//!  policy ──translate──▶ JSON ┤                                    ├─▶ the same upstreams ─▶ two Answers
+//!                            └─ EnvoySource ─▶ mesh_http::Client ──┘
 //! ```
+//!
+//! Both get the same resources: what is generated is a policy, which becomes Envoy's JSON, and the
+//! mesh reads that JSON as it reads any file or control plane.
 //!
 //! Nothing here decides what is right: Envoy does. What differs on purpose is listed by name in
 //! [`differences`], with the reason, and in `docs/envoy-differences.md`.

@@ -54,7 +54,7 @@ fn regex_ignoring_case() -> Result<RouteConfiguration> {
 }
 
 /// Configurations that both sides take or reject as a whole.
-fn configurations() -> Vec<(&'static str, RouteConfiguration)> {
+fn configurations() -> Result<Vec<(&'static str, RouteConfiguration)>> {
     let path = |path| config(vec![host(&["*"], vec![to(path, "a")])]);
     let two = |first: &[&str], second: &[&str]| {
         config(vec![host(first, Vec::new()), host(second, Vec::new())])
@@ -73,7 +73,7 @@ fn configurations() -> Vec<(&'static str, RouteConfiguration)> {
         host.headers.response_remove.push(name);
         config(vec![host])
     };
-    vec![
+    Ok(vec![
         ("plain", path(PathMatcher::Prefix("/".into()))),
         ("two domains", two(&["a.com"], &["b.com"])),
         ("one domain twice", two(&["a.com"], &["a.com"])),
@@ -115,7 +115,8 @@ fn configurations() -> Vec<(&'static str, RouteConfiguration)> {
         ("removes a header", remove(HeaderName::from_static("x-a"))),
         ("removes host", remove(http::header::HOST)),
         ("long direct response", long_direct_response(4096)),
-    ]
+        ("ignore_case with a regex", regex_ignoring_case()?),
+    ])
 }
 
 /// Whether Envoy starts with it.
@@ -129,7 +130,7 @@ async fn accepts(routes: &RouteConfiguration) -> Result<std::result::Result<(), 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_mesh_rejects_what_envoy_rejects() -> Result {
     let mut differ = Vec::new();
-    for (name, routes) in configurations() {
+    for (name, routes) in configurations()? {
         let envoy = accepts(&routes).await?;
         let mesh = ask::client(&routes, &[]);
         if envoy.is_ok() != mesh.is_ok() {
@@ -321,11 +322,9 @@ async fn what_is_said_to_differ_does() -> Result {
     let found: Vec<_> = found.into_iter().map(|d| d.request).collect();
     assert_eq!(found, case.requests);
 
-    let accepted = [long_direct_response(4097), regex_ignoring_case()?];
-    for routes in accepted {
-        assert!(ask::client(&routes, &[]).is_ok());
-        assert!(accepts(&routes).await?.is_err(), "{routes:?}");
-    }
+    let accepted = long_direct_response(4097);
+    assert!(ask::client(&accepted, &[]).is_ok());
+    assert!(accepts(&accepted).await?.is_err());
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use mesh_conformance::{
 };
 
 /// Configurations in one Envoy, and requests to each.
-const BATCH: usize = 50;
+const BATCH: usize = 200;
 const REQUESTS: usize = 10;
 /// How many disagreements are made small and shown.
 const SHOWN: usize = 6;
@@ -30,7 +30,7 @@ fn number(name: &str, default: usize) -> usize {
 /// `MESH_CONFORMANCE_CASES` says how many, `MESH_CONFORMANCE_SEED` which.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_mesh_answers_as_envoy_does() -> Result {
-    let cases = number("MESH_CONFORMANCE_CASES", 2000);
+    let cases = number("MESH_CONFORMANCE_CASES", 20_000);
     let seed = number("MESH_CONFORMANCE_SEED", 1);
     let draws = Draws::new(seed as u64);
     let upstreams = Arc::new(Upstreams::start(&CLUSTERS).await?);
