@@ -24,6 +24,7 @@ fn every_test_it_names_exists() {
         "mesh-cli",
         "mesh-tests",
         "conformance",
+        "benches",
         "examples",
     ];
     for folder in folders {
