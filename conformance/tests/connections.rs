@@ -349,6 +349,36 @@ async fn weights_share_connections_as_envoys_do() -> Result {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_attempt_rolls_the_weights_again_as_envoys_does() -> Result {
+    const CONNECTIONS: u32 = 400;
+    let refusing = TcpSocket::new_v4()?;
+    refusing.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let live = service("live".to_owned(), true).await?;
+    let clusters = vec![
+        cluster("dead", &[refusing.local_addr()?]),
+        cluster("live", &[live]),
+    ];
+    let two = NonZeroU32::MIN.saturating_add(1);
+    let proxy = TcpProxy::split([("dead", 1), ("live", 1)])?.with_max_connect_attempts(two);
+    let listeners = [listener("in", None, proxy)];
+    let envoy = envoy(&listeners, &clusters).await?;
+    let port = envoy.address("in")?.port();
+    let connector = Connector::new(&mesh(&listeners, &clusters)?);
+    let mut served = [0; 2];
+    for _ in 0..CONNECTIONS {
+        let theirs = all(&mut TcpStream::connect(("127.0.0.1", port)).await?).await?;
+        let ours = connector.connect(("any", 1)).await.is_ok();
+        served[0] += u32::from(!theirs.is_empty());
+        served[1] += u32::from(ours);
+    }
+    // Three in four when it rolls again, one in two when it does not: 400 tell them apart.
+    for served in served {
+        assert!((260..=340).contains(&served), "{served} of {CONNECTIONS}");
+    }
+    Ok(())
+}
+
 /// An address whose connects are never answered.
 async fn silent() -> Result<(SocketAddr, TcpListener, Vec<TcpStream>)> {
     let socket = TcpSocket::new_v4()?;

@@ -26,6 +26,7 @@ fn every_test_it_names_exists() {
         "conformance",
         "benches",
         "examples",
+        "benches",
     ];
     for folder in folders {
         read(&root.join(folder), &mut sources);

@@ -19,7 +19,7 @@ use crate::{
 
 /// How often to pick again when an endpoint came out that could not be connected to. Envoy takes
 /// whatever comes; its balancer's next pick is usually another.
-const HOST_ATTEMPTS: u32 = 3;
+const HOST_ATTEMPTS: u32 = 10;
 
 /// See [`Connector::connect`](super::Connector::connect).
 pub(super) async fn connect(

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 use mesh_core::{
     Failure, Flag, Seeded,
     policy::{
-        Cluster, Endpoint, Listener, RouteConfiguration, SubsetFallback, Subsets, TcpProxy,
-        Thresholds,
+        Cluster, Endpoint, LbPolicy, Listener, RouteConfiguration, SubsetFallback, Subsets,
+        TcpProxy, Thresholds,
     },
 };
 use mesh_http::{
@@ -81,6 +81,19 @@ async fn a_refused_connect_goes_to_the_next_host() {
         assert_eq!(read(&mut stream, 1).await, "!");
     }
     assert_eq!(counts(&mesh), (0, 0));
+}
+
+#[tokio::test]
+async fn a_random_balancer_finds_the_other_host_too() {
+    let (dead, live) = (nobody().await, echo("!").await);
+    let proxy = TcpProxy::to_cluster("c").with_max_connect_attempts(attempts(2));
+    let policy = Cluster::new("c").with_lb_policy(LbPolicy::Random);
+    let mesh = publish(listening(proxy).cluster(policy, endpoints(&[dead, live])));
+    let connector = Connector::builder(&mesh).random(Seeded::new(5)).build();
+    for _ in 0..300 {
+        let mut stream = within(connector.connect("mongo:27017")).await.unwrap();
+        assert_eq!(read(&mut stream, 1).await, "!");
+    }
 }
 
 #[tokio::test]
