@@ -35,6 +35,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 pub struct Envoy {
     process: Child,
     directory: PathBuf,
+    admin: SocketAddr,
     listeners: HashMap<String, SocketAddr>,
 }
 
@@ -84,15 +85,22 @@ impl Envoy {
     /// [`Rejected`] with what Envoy says, when it does not accept them; another when there is no
     /// Envoy, or it is not ready in time.
     pub async fn start(static_resources: Value) -> Result<Self> {
+        Self::run(json!({"static_resources": static_resources})).await
+    }
+
+    /// Starts an Envoy with this bootstrap, but for its `admin`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn run(mut bootstrap: Value) -> Result<Self> {
         let binary = binary()?;
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = env::temp_dir().join(format!("mesh-envoy-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory)?;
         let config = directory.join("envoy.json");
-        let admin =
+        bootstrap["admin"] =
             json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
-        let bootstrap = json!({"admin": admin, "static_resources": static_resources});
         fs::write(&config, bootstrap.to_string())?;
         let process = Command::new(binary)
             .current_dir(&directory)
@@ -110,15 +118,27 @@ impl Envoy {
         let mut envoy = Self {
             process,
             directory,
+            // Known when it is ready.
+            admin: SocketAddr::from(([0; 4], 0)),
             listeners: HashMap::new(),
         };
         let admin = envoy.ready().await?;
+        envoy.admin = admin;
         envoy.listeners = listeners(&get(admin, "/listeners?format=json").await?)?;
         let info = get(admin, "/server_info").await?;
         if !info.contains(&format!("/{VERSION}/")) {
             return Err(format!("this Envoy is not {VERSION}: {info}").into());
         }
         Ok(envoy)
+    }
+
+    /// `/config_dump`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn config_dump(&self) -> Result<Value> {
+        let dump = get(self.admin, "/config_dump?include_eds").await?;
+        Ok(serde_json::from_str(&dump)?)
     }
 
     /// Where the listener called `name` listens.

@@ -34,6 +34,8 @@ fn fields(
     out: &mut Vec<u8>,
 ) {
     let mut seen: Vec<&Field> = Vec::new();
+    // In the order of numbers, as protobuf's own encoders write them.
+    let mut parts: Vec<(u32, Vec<u8>)> = Vec::new();
     for entry in entries {
         if is_any && &*entry.key == "@type" {
             continue;
@@ -63,9 +65,15 @@ fn fields(
         }
         seen.push(field);
         if is_read(&here, field) {
-            value(&here, field, &entry.value, out);
+            let mut part = Vec::new();
+            value(&here, field, &entry.value, &mut part);
+            parts.push((field.number, part));
         }
     }
+    parts.sort_by_key(|(number, _)| *number);
+    parts
+        .iter()
+        .for_each(|(_, part)| out.extend_from_slice(part));
 }
 
 fn value(at: &At<'_>, field: &Field, node: &Node, out: &mut Vec<u8>) {
@@ -85,7 +93,25 @@ fn value(at: &At<'_>, field: &Field, node: &Node, out: &mut Vec<u8>) {
             }
         }
         _ if field.repeated => at.fail("must be a list"),
+        (kind, _) if field.oneof.is_none() => implicit(at, field.number, kind, node, out),
         (kind, _) => one(at, field.number, kind, node, out),
+    }
+}
+
+/// A field without presence: its default is not written, as protobuf's own encoders do it.
+fn implicit(at: &At<'_>, number: u32, kind: &Kind, node: &Node, out: &mut Vec<u8>) {
+    let start = out.len();
+    one(at, number, kind, node, out);
+    let has_presence = matches!(
+        kind,
+        Kind::Message(_) | Kind::Any | Kind::Struct | Kind::Wrapper(_) | Kind::Duration
+    );
+    let mut tag = Vec::new();
+    varint(u64::from(number) << 3, &mut tag);
+    // A zero, `false`, an empty text: nothing but zeros behind the tag.
+    let value = out.get(start + tag.len()..).unwrap_or_default();
+    if !has_presence && value.iter().all(|byte| *byte == 0) {
+        out.truncate(start);
     }
 }
 
@@ -96,7 +122,7 @@ fn one(at: &At<'_>, number: u32, kind: &Kind, node: &Node, out: &mut Vec<u8>) {
         Kind::Struct => delimited(number, &scalar::structure(at, node), out),
         Kind::Wrapper(kind) => {
             let mut inner = Vec::new();
-            one(at, 1, kind, node, &mut inner);
+            implicit(at, 1, kind, node, &mut inner);
             delimited(number, &inner, out);
         }
         Kind::Map(_) => at.fail("a map is no single value"),

@@ -33,7 +33,10 @@ use crate::{
         node::{self, Node, Value},
         stamps,
     },
-    pb::schema::{self, Message, type_name},
+    pb::{
+        protobuf::Any,
+        schema::{self, Message, type_name},
+    },
     resource::{
         Resource, Resources, Wire,
         report::{At, Finding, Report, Source},
@@ -126,6 +129,21 @@ impl EnvoySource {
         reading.finish()
     }
 
+    /// The resources of a text as protobuf, with what is not read left out: what a control plane
+    /// would send.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn encode(name: &str, text: &str) -> Result<Vec<Any>, LoadError> {
+        let mut reading = Reading {
+            encoded: Some(Vec::new()),
+            ..Reading::default()
+        };
+        reading.text(name, text);
+        let encoded = reading.encoded.take().unwrap_or_default();
+        reading.finish().map(|_| encoded)
+    }
+
     /// Loads and publishes, and looks up DNS clusters for as long as the mesh lives. Waits a little
     /// for the first answers. Later edits of the files are not followed.
     ///
@@ -161,6 +179,8 @@ impl EnvoySource {
 /// What was read so far.
 #[derive(Default)]
 struct Reading {
+    /// Each resource as protobuf, if it is asked for.
+    encoded: Option<Vec<Any>>,
     resources: Resources,
     /// Where each resource is from, by type and name.
     seen: HashMap<(&'static str, Name), String>,
@@ -267,6 +287,9 @@ impl Reading {
         let Some(resource) = wire.translate(at) else {
             return;
         };
+        if let Some(encoded) = &mut self.encoded {
+            encoded.push(wire.encode());
+        }
         let (kind, name) = match &resource {
             Resource::Listener(l) => ("listener", l.name.clone()),
             Resource::RouteConfiguration(r) => ("route configuration", r.name.clone()),

@@ -163,6 +163,22 @@ impl Wire {
         })
     }
 
+    pub(crate) fn encode(&self) -> Any {
+        fn any<M: Message + prost::Name>(pb: &M) -> Any {
+            Any {
+                type_url: format!("type.googleapis.com/{}", M::full_name()),
+                value: pb.encode_to_vec(),
+            }
+        }
+        match self {
+            Self::Listener(pb) => any(&**pb),
+            Self::RouteConfiguration(pb) => any(&**pb),
+            Self::VirtualHost(pb) => any(&**pb),
+            Self::Cluster(pb) => any(&**pb),
+            Self::ClusterLoadAssignment(pb) => any(pb),
+        }
+    }
+
     pub(crate) fn name(&self) -> Name {
         match self {
             Self::Listener(pb) => &pb.name,
