@@ -26,7 +26,6 @@ fn every_test_it_names_exists() {
         "conformance",
         "benches",
         "examples",
-        "benches",
     ];
     for folder in folders {
         read(&root.join(folder), &mut sources);
