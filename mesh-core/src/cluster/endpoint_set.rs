@@ -112,6 +112,8 @@ struct Lists {
 #[derive(Debug)]
 struct List {
     rows: Box<[u32]>,
+    /// The first row, when they are a run: most lists are, and a pick need not look rows up then.
+    run: Option<u32>,
     picker: Picker,
 }
 
@@ -161,11 +163,12 @@ impl Group {
         }
         let hosts = Hosts {
             rows: &list.rows,
+            run: list.run,
             endpoints: &members.endpoints,
             weights: &members.weights,
         };
         let at = list.picker.pick(hosts, random);
-        let endpoint = &members.endpoints[list.rows[at] as usize];
+        let endpoint = &members.endpoints[hosts.row(at)];
         let panic = source == Source::All;
         if panic || endpoint.is_available() {
             return Some((endpoint, panic));
@@ -257,6 +260,10 @@ impl Sorted {
             let weights = rows.iter().map(|row| members.weights[*row as usize]);
             Arc::new(List {
                 picker: Picker::new(policy, weights, previous.map(|list| &list.picker)),
+                run: rows
+                    .first()
+                    .copied()
+                    .filter(|first| rows.iter().copied().eq((*first..).take(rows.len()))),
                 rows: rows.into(),
             })
         };

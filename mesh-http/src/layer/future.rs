@@ -38,6 +38,14 @@ pin_project! {
     }
 }
 
+/// Boxes the future of a step that few calls need, so that the state of the others stays small. As
+/// [`Task::place`]: it is made in its place, not copied there.
+#[inline(always)]
+pub(super) fn boxed<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, make()))
+}
+
 impl<F> Task<F> {
     /// The memory of a task. It is made before the call that goes there, for the call is large:
     /// what is made after its place is made in its place.

@@ -49,7 +49,7 @@ use http::{Extensions, Request, Response};
 use mesh_core::{Random, cluster::Endpoint};
 use tower_service::Service;
 
-use self::future::Task;
+use self::future::{Task, boxed};
 pub use self::{
     balance::{Balance, BalanceLayer},
     connections::Connections,

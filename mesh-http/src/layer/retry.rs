@@ -14,7 +14,7 @@ use mesh_core::{
     resilience::{AttemptResult, Decision, NoRetry, RetryContext, RetryState},
 };
 
-use super::{AttemptTimeout, AttemptTimeoutLayer, head, timeout::expired};
+use super::{AttemptTimeout, AttemptTimeoutLayer, boxed, head, timeout::expired};
 use crate::{
     Body, Error,
     call::{Call, Destination, Exchange, Step, now},
@@ -78,7 +78,7 @@ impl<S: Step> Step for Retry<S> {
             return self.inner.call(call).await;
         }
         // Boxed, so that the state of requests without retries stays small.
-        Box::pin(self.retrying(call)).await
+        boxed(|| self.retrying(call)).await
     }
 }
 

@@ -99,6 +99,7 @@ mod tests {
         let picker = LeastRequest::new(2, [1; 3].into_iter());
         let hosts = Hosts {
             rows: &[0, 1, 2],
+            run: None,
             endpoints: &endpoints,
             weights: &[1; 3],
         };
@@ -124,6 +125,7 @@ mod tests {
         let (endpoints, _requests) = endpoints_with_load(&[0, 0, 0]);
         let hosts = Hosts {
             rows: &[0, 1, 2],
+            run: None,
             endpoints: &endpoints,
             weights: &[1; 3],
         };
@@ -139,6 +141,7 @@ mod tests {
         let picker = LeastRequest::new(2, weights.into_iter());
         let hosts = Hosts {
             rows: &[0, 1],
+            run: None,
             endpoints: &endpoints,
             weights: &weights,
         };
@@ -156,6 +159,7 @@ mod tests {
         let picker = LeastRequest::new(2, weights.into_iter());
         let hosts = Hosts {
             rows: &[0, 1],
+            run: None,
             endpoints: &endpoints,
             weights: &weights,
         };

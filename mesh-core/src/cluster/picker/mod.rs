@@ -19,6 +19,8 @@ use crate::{Random, policy::LbPolicy};
 pub(super) struct Hosts<'a> {
     /// Places in `endpoints`; never empty.
     pub(super) rows: &'a [u32],
+    /// The first of them, when they are a run.
+    pub(super) run: Option<u32>,
     /// All of the cluster's.
     pub(super) endpoints: &'a [Arc<Endpoint>],
     /// By the same places.
@@ -26,12 +28,21 @@ pub(super) struct Hosts<'a> {
 }
 
 impl Hosts<'_> {
+    /// The place in `endpoints` of a place in `rows`.
+    #[inline]
+    pub(super) fn row(&self, at: usize) -> usize {
+        match self.run {
+            Some(first) => first as usize + at,
+            None => self.rows[at] as usize,
+        }
+    }
+
     fn in_flight(&self, at: usize) -> u32 {
-        self.endpoints[self.rows[at] as usize].in_flight()
+        self.endpoints[self.row(at)].in_flight()
     }
 
     fn weight(&self, at: usize) -> u32 {
-        self.weights[self.rows[at] as usize].max(1)
+        self.weights[self.row(at)].max(1)
     }
 }
 
