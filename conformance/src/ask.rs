@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue, Request, Uri};
 use mesh_core::{
-    Mesh, Seeded, is_grpc,
-    policy::{Cluster, ClusterLoadAssignment, RouteConfiguration},
+    Config, Mesh, Seeded, is_grpc,
+    policy::{
+        Cluster, ClusterLoadAssignment, HttpConnectionManager, NetworkFilter, RouteConfiguration,
+    },
 };
 use mesh_http::{Body, Client};
 use mesh_xds::EnvoySource;
@@ -42,7 +44,7 @@ pub async fn envoy(
         true => Some(String::new()),
         false => wire::read_body(&mut io, &head).await.ok(),
     };
-    let received = upstreams.take(case);
+    let received = upstreams.settled(case).await;
     let status = head.start[1].parse()?;
     Ok(Answer::new(
         Side::Envoy,
@@ -75,7 +77,35 @@ pub fn client_of(static_resources: &Value) -> Result<Client> {
     let loaded = EnvoySource::parse("envoy.json", &bootstrap.to_string())?;
     let mesh = Mesh::new();
     mesh.publish(loaded.config)?;
-    Ok(Client::builder(&mesh).random(Seeded::new(1)).build())
+    Ok(build(&mesh))
+}
+
+/// A client of a mesh with this policy and these filters, published as it is.
+///
+/// # Errors
+/// When the mesh rejects it.
+pub fn client_with(
+    routes: &RouteConfiguration,
+    manager: &HttpConnectionManager,
+    clusters: &[(Cluster, ClusterLoadAssignment)],
+) -> Result<Client> {
+    let mesh = Mesh::new();
+    let mut config = Config::default().routing(routes.clone());
+    for listener in &mut config.listeners {
+        listener.filter_chains[0].filter = NetworkFilter::Http(manager.clone());
+    }
+    let config = clusters
+        .iter()
+        .fold(config, |config, (cluster, endpoints)| {
+            config.cluster(cluster.clone(), endpoints.endpoints().cloned())
+        });
+    mesh.publish(config)?;
+    Ok(build(&mesh))
+}
+
+fn build(mesh: &Mesh) -> Client {
+    let client = Client::builder(mesh).random(Seeded::new(1));
+    client.source_address([127, 0, 0, 1].into()).build()
 }
 
 /// What the mesh makes of `request`.
@@ -115,7 +145,7 @@ pub async fn mesh(
             }
         },
     };
-    let received = upstreams.take(case);
+    let received = upstreams.settled(case).await;
     let status = head.status.as_u16();
     let mut answer = Answer::new(Side::Mesh, request, status, headers, body, received);
     let flags: Vec<_> = flags.into_iter().map(mesh_core::Flag::as_str).collect();

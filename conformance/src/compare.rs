@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use mesh_core::policy::RouteConfiguration;
+use mesh_core::policy::{HttpConnectionManager, RouteConfiguration};
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -18,7 +18,7 @@ use crate::{
     answer::Answer,
     ask, differences,
     envoy::{Envoy, Rejected},
-    translate::{route_configuration, static_resources},
+    translate::{managed_resources, route_configuration, trust_callers},
     upstream::Upstreams,
     wire::Message,
 };
@@ -45,6 +45,31 @@ pub struct Disagreement {
     pub mesh: String,
 }
 
+/// What is the same for all cases.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The filters and upgrades.
+    pub manager: HttpConnectionManager,
+    /// How many attempts each request makes at the upstreams, when some may come after the answer.
+    pub attempts: Option<usize>,
+    /// Envoy trusts its callers' control headers, as the mesh trusts the application's.
+    pub trusted: bool,
+    /// The policy is published to the mesh as it is, not read from Envoy's JSON.
+    pub published: bool,
+}
+
+impl Default for Setup {
+    /// The default filters.
+    fn default() -> Self {
+        Self {
+            manager: HttpConnectionManager::new("rc"),
+            attempts: None,
+            trusted: false,
+            published: false,
+        }
+    }
+}
+
 /// Asks both sides all of `cases`.
 ///
 /// # Errors
@@ -53,26 +78,70 @@ pub async fn disagreements(
     upstreams: &Arc<Upstreams>,
     cases: &[Case],
 ) -> Result<Vec<Disagreement>> {
+    disagreements_with(upstreams, cases, &Setup::default()).await
+}
+
+/// The same in another setup.
+///
+/// # Errors
+/// When a configuration has no translation, or an Envoy cannot be run.
+pub async fn disagreements_with(
+    upstreams: &Arc<Upstreams>,
+    cases: &[Case],
+    setup: &Setup,
+) -> Result<Vec<Disagreement>> {
     let clusters = upstreams.clusters();
     let names: Vec<_> = (0..cases.len()).map(|index| index.to_string()).collect();
     let listeners = names
         .iter()
         .map(|n| &**n)
-        .zip(cases.iter().map(|c| &c.routes));
-    let resources = static_resources(listeners, clusters.iter().map(|(c, e)| (c, e)))?;
+        .zip(cases.iter().map(|c| &c.routes))
+        .map(|(name, routes)| {
+            let mut manager = setup.manager.clone();
+            manager.route_config = routes.name.clone();
+            (name, routes, manager)
+        });
+    let mut resources = managed_resources(listeners, clusters.iter().map(|(c, e)| (c, e)))?;
+    if setup.trusted {
+        trust_callers(&mut resources);
+    }
     let envoy = match Envoy::start(resources).await {
         Ok(envoy) => envoy,
-        Err(error) => return rejected(upstreams, cases, &*error.downcast::<Rejected>()?).await,
+        Err(error) => {
+            return rejected(upstreams, cases, setup, &*error.downcast::<Rejected>()?).await;
+        }
     };
     let mut tasks = JoinSet::new();
     for (name, case) in names.iter().zip(cases) {
         let address = envoy.address(name)?;
         let (upstreams, case, clusters) = (upstreams.clone(), case.clone(), clusters.clone());
+        let setup = setup.clone();
         tasks.spawn(async move {
-            let client = ask::client(&case.routes, &clusters).map_err(|e| e.to_string());
+            let mut manager = setup.manager.clone();
+            manager.route_config = case.routes.name.clone();
+            let client = match setup.published {
+                true => ask::client_with(&case.routes, &manager, &clusters),
+                false => ask::client(&case.routes, &clusters),
+            };
+            let client = client.map_err(|e| e.to_string());
+            let number = || {
+                let number = number();
+                if let Some(attempts) = setup.attempts {
+                    upstreams.expect(&number, attempts);
+                }
+                number
+            };
             let mut found = Vec::new();
             for request in &case.requests {
-                let envoy = bounded(ask::envoy(address, &number(), request, &upstreams)).await;
+                let mut envoy = bounded(ask::envoy(address, &number(), request, &upstreams)).await;
+                if let (true, Ok(answer)) = (setup.trusted, &mut envoy) {
+                    // It tells the upstream that its caller is trusted.
+                    for attempt in &mut answer.upstream {
+                        attempt
+                            .headers
+                            .retain(|(name, _)| name != "x-envoy-internal");
+                    }
+                }
                 let mesh = match &client {
                     // Envoy's flags are in its access log alone, which is not read here.
                     Ok(client) => {
@@ -110,6 +179,7 @@ pub async fn disagreements(
 async fn rejected(
     upstreams: &Arc<Upstreams>,
     cases: &[Case],
+    setup: &Setup,
     error: &Rejected,
 ) -> Result<Vec<Disagreement>> {
     if let [case] = cases {
@@ -126,8 +196,8 @@ async fn rejected(
         })));
     }
     let (first, second) = cases.split_at(cases.len() / 2);
-    let mut found = Box::pin(disagreements(upstreams, first)).await?;
-    found.extend(Box::pin(disagreements(upstreams, second)).await?);
+    let mut found = Box::pin(disagreements_with(upstreams, first, setup)).await?;
+    found.extend(Box::pin(disagreements_with(upstreams, second, setup)).await?);
     Ok(found)
 }
 

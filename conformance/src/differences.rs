@@ -17,10 +17,16 @@ pub enum Side {
 
 /// Headers that Envoy adds to every request it forwards, and why the mesh does not. They count when
 /// the request brought them.
-const ADDED_TO_REQUESTS: &[(&str, &str)] = &[(
-    "x-forwarded-proto",
-    "tells the upstream that a proxy stood between; in a process none does",
-)];
+const ADDED_TO_REQUESTS: &[(&str, &str)] = &[
+    (
+        "x-forwarded-proto",
+        "tells the upstream that a proxy stood between; in a process none does",
+    ),
+    (
+        "x-forwarded-for",
+        "added to mirrored requests: the address of a proxy, which there is not",
+    ),
+];
 
 /// Headers that frame a message on its connection; the bodies themselves are compared.
 const FRAMING: &[(&str, &str)] = &[

@@ -6,6 +6,7 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use mesh_core::policy::{Address, Cluster, ClusterLoadAssignment, Endpoint};
@@ -22,6 +23,10 @@ use crate::{
 
 /// The request header that names the case a request belongs to.
 pub const CASE: &str = "x-case";
+/// The request header that says which status a request without a script is answered with.
+pub const ANSWER: &str = "x-answer";
+/// The request header that says where such an answer redirects to, until it was followed.
+pub const LOCATION: &str = "x-location";
 
 /// One attempt, as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +69,7 @@ pub struct Upstreams {
 struct State {
     scripts: HashMap<String, Vec<Act>>,
     received: HashMap<String, Vec<Received>>,
+    expected: HashMap<String, usize>,
     arrived: usize,
 }
 
@@ -109,6 +115,32 @@ impl Upstreams {
     /// How many attempts have arrived so far, of all cases.
     pub fn arrived(&self) -> usize {
         lock(&self.state).arrived
+    }
+
+    /// Says that `case` makes so many attempts, some of which may arrive after its answer (mirrors).
+    pub fn expect(&self, case: &str, attempts: usize) {
+        lock(&self.state).expected.insert(case.to_owned(), attempts);
+    }
+
+    /// Takes what has arrived of `case`, once all that is [expected](Self::expect) has, or a while has
+    /// passed. What may arrive in any order is sorted.
+    pub async fn settled(&self, case: &str) -> Vec<Received> {
+        let Some(expected) = lock(&self.state).expected.remove(case) else {
+            return self.take(case);
+        };
+        let all = async {
+            while lock(&self.state).received.get(case).map_or(0, Vec::len) < expected {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // What is missing then shows in the comparison.
+        let _ = tokio::time::timeout(Duration::from_secs(3), all).await;
+        let mut received = self.take(case);
+        received.sort_by(|a, b| {
+            let key = |r: &Received| (r.cluster.clone(), r.head.header("host").map(str::to_owned));
+            key(a).cmp(&key(b))
+        });
+        received
     }
 
     /// Takes what has arrived of `case`.
@@ -158,6 +190,10 @@ async fn one(
     let body = wire::read_body(io, &head).await?;
     let case = head.header(CASE).unwrap_or_default().to_owned();
     let no_body = head.start[0] == "HEAD";
+    let status = head.header(ANSWER).and_then(|status| status.parse().ok());
+    let location = head.header(LOCATION).map(str::to_owned);
+    let redirected = head.header("x-envoy-original-url").is_some();
+    let location = location.filter(|_| !redirected);
     let act = {
         let mut state = lock(state);
         state.arrived += 1;
@@ -187,9 +223,21 @@ async fn one(
             },
         }
     };
-    match act
-        .unwrap_or_else(|| Act::Answer(200, vec![("x-r", "up"), ("x-s", "up1"), ("x-s", "up2")]))
-    {
+    let plain = || {
+        let mut headers = vec![("x-r", "up"), ("x-s", "up1"), ("x-s", "up2")];
+        headers.extend(location.as_deref().map(|to| ("location", to)));
+        let status = if redirected {
+            200
+        } else {
+            status.unwrap_or(200)
+        };
+        answer(status, &headers)
+    };
+    let Some(act) = act else {
+        wire::write(io, &plain()).await?;
+        return Ok(true);
+    };
+    match act {
         Act::Answer(status, headers) => {
             wire::write(io, &answer(status, &headers)).await?;
             return Ok(true);

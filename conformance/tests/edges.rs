@@ -305,7 +305,11 @@ const DIFFERENT: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "`x-envoy-retry-on`",
-        &[("host", "h"), ("x-envoy-retry-on", "5xx")],
+        &[
+            ("host", "h"),
+            ("x-envoy-retry-on", "5xx"),
+            ("x-answer", "503"),
+        ],
     ),
 ];
 

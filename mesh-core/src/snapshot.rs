@@ -11,9 +11,8 @@ use foldhash::fast::FixedState;
 use crate::{
     cluster::Cluster,
     policy::{
-        self, ClusterLoadAssignment, ClusterSpecifier, Direction, FilterConfig, FilterOverride,
-        HeaderMutation, HttpConnectionManager, HttpFilterKind, Listener, Name, NetworkFilter,
-        Origin, RouteAction, RouteConfiguration,
+        self, ClusterLoadAssignment, ClusterSpecifier, Direction, HttpConnectionManager, Listener,
+        Name, NetworkFilter, Origin, RouteAction, RouteConfiguration,
     },
     routing::{
         Connection, ListenerError, Listeners, NoTcpRoute, Router, RouterError, TcpRoute, http_chain,
@@ -192,7 +191,7 @@ impl Snapshot {
 
     /// Compiles `config`, reusing what `previous` has of it.
     pub(crate) fn try_new(config: &Config, previous: &Self) -> Result<Self, PublishError> {
-        let mut problems = unsupported(config);
+        let mut problems = Vec::new();
         let mut next = Self::empty();
         next.version = previous.version + 1;
 
@@ -471,79 +470,4 @@ impl Snapshot {
     pub fn dangling(&self) -> &[DanglingRoute] {
         &self.dangling
     }
-}
-
-/// What the model can say and no engine honours yet. Rejected, so that nothing is ignored.
-fn unsupported(config: &Config) -> Vec<ConfigError> {
-    let mut found = Vec::new();
-    let mut reject = |what, origin: &Origin| {
-        found.push(ConfigError::Unsupported {
-            what,
-            origin: origin.clone(),
-        });
-    };
-    let faults_alone = |filters: &[FilterOverride]| {
-        let mut configs = filters.iter().filter_map(|f| f.config.as_ref());
-        configs.all(|config| matches!(config, FilterConfig::Fault(_)))
-    };
-    for listener in &config.listeners {
-        for chain in listener.chains() {
-            let NetworkFilter::Http(http) = &chain.filter else {
-                continue;
-            };
-            let mut filters = http.http_filters.iter().map(|f| &f.kind);
-            if filters.any(|kind| matches!(kind, HttpFilterKind::HeaderMutation { .. })) {
-                reject("the header mutation filter", &listener.origin);
-            }
-            if !http.upgrades.is_empty() {
-                reject("upgrade_configs", &listener.origin);
-            }
-        }
-    }
-    for routes in &config.routes {
-        if !faults_alone(&routes.filters) || !routes.mirrors.is_empty() {
-            reject("CORS, header mutation or mirroring", &routes.origin);
-        }
-        let formats = |m: &HeaderMutation| m.formats_requests() || m.formats_responses();
-        if formats(&routes.headers) {
-            reject("an operator in a header value", &routes.origin);
-        }
-        for host in &routes.virtual_hosts {
-            if !faults_alone(&host.filters) || !host.mirrors.is_empty() {
-                reject("CORS, header mutation or mirroring", &host.origin);
-            }
-            if formats(&host.headers) {
-                reject("an operator in a header value", &host.origin);
-            }
-            for route in &host.routes {
-                if !faults_alone(&route.filters) {
-                    reject("CORS or header mutation", &route.origin);
-                }
-                if formats(&route.headers) {
-                    reject("an operator in a header value", &route.origin);
-                }
-                let RouteAction::Forward(action) = &route.action else {
-                    continue;
-                };
-                if !action.hash_policy.is_empty() {
-                    reject("hash_policy", &route.origin);
-                }
-                if !action.mirrors.is_empty() {
-                    reject("request mirroring", &route.origin);
-                }
-                if action.internal_redirect.is_some() {
-                    reject("internal redirects", &route.origin);
-                }
-                if !action.upgrades.is_empty() {
-                    reject("upgrade_configs", &route.origin);
-                }
-                for entry in action.cluster.weighted().map_or(&[][..], |w| w.clusters()) {
-                    if !faults_alone(&entry.filters) || formats(&entry.headers) {
-                        reject("a filter or an operator", &entry.origin);
-                    }
-                }
-            }
-        }
-    }
-    found
 }

@@ -6,16 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use mesh_core::{
     Random, SnapshotRef,
     cluster::{Cluster, Endpoint},
-    policy::{ForwardAction, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
-    routing::Filter,
+    policy::{ForwardAction, Name, RetryPolicy, Route, RouteAction, VirtualHost, WeightedCluster},
+    resilience::ControlHeaders,
+    routing::Router,
     telemetry::{NoRecorder, Recorder},
 };
 
-use crate::{Body, Error, ledger::Ledger};
+use crate::{Body, Error, ledger::Ledger, mirror::Pending};
 
 /// One layer of the client stack, as the crate sees it: a service whose future borrows and is not
 /// boxed, so that a whole stack of them costs one allocation, made at the top.
@@ -37,7 +38,7 @@ pub struct Call {
     pub exchange: Exchange,
     /// What must be settled when the call has ended; the response's body keeps it.
     pub(crate) ledger: Ledger,
-    /// What retries tell the attempts below them.
+    /// What retries tell the attempts below them, and what few calls have.
     pub(crate) retrying: Option<Box<Retrying>>,
 }
 
@@ -52,13 +53,66 @@ pub enum Exchange {
     Response(Response<Body>),
 }
 
-/// What holds for the attempts of a call with a retry policy.
-#[derive(Debug, Default)]
+/// What holds for the attempts of a call with a retry policy, and what few others have.
+#[derive(Default)]
 pub(crate) struct Retrying {
     /// When this attempt's response head must be there.
     pub(crate) attempt_deadline: Option<Instant>,
     /// Endpoints tried, when retries must avoid them.
     pub(crate) tried: Option<Vec<Arc<Endpoint>>>,
+    /// What few requests have.
+    pub(crate) extras: Option<Box<Extras>>,
+}
+
+/// What only few requests have, so that the others pay for none of it.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// What the request's headers ask for.
+    control: Option<ControlHeaders>,
+    /// The route's retry policy and what the headers ask for.
+    pub(crate) retry_policy: Option<Arc<RetryPolicy>>,
+    /// The request's hash, for balancers that hash.
+    pub(crate) hash: Option<u64>,
+    /// Cookies made for that hash; the response sets them.
+    pub(crate) set_cookies: Vec<HeaderValue>,
+    /// Copies to send once an endpoint is picked.
+    pub(crate) mirrors: Option<Pending>,
+}
+
+impl Extras {
+    pub(crate) fn set_control(&mut self, control: ControlHeaders, target: &Target) {
+        let policy = control.retry_policy(target.retry_policy());
+        self.retry_policy = policy.map(Arc::new);
+        self.control = Some(control);
+    }
+
+    /// In place of the route's; 0 is none.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.control.as_ref()?.timeout
+    }
+
+    pub(crate) fn stream_duration(&self) -> Option<Duration> {
+        let asked = self.control.as_ref()?.stream_duration;
+        asked.filter(|limit| !limit.is_zero())
+    }
+
+    /// The error as the request's headers want it answered.
+    pub(crate) fn answer_of(&self, error: Error) -> Error {
+        match &self.control {
+            Some(control) if control.timeout_alt_response => error.with_alternative_timeout(),
+            _ => error,
+        }
+    }
+}
+
+impl Retrying {
+    /// Sends the copies that wait for an endpoint to be picked.
+    pub(crate) fn release_mirrors(&mut self) {
+        let extras = self.extras.as_mut();
+        if let Some(pending) = extras.and_then(|extras| extras.mirrors.take()) {
+            pending.release();
+        }
+    }
 }
 
 /// A point in time and what it stands for.
@@ -66,6 +120,16 @@ pub(crate) struct Retrying {
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
     pub(crate) kind: DeadlineKind,
+}
+
+impl Deadline {
+    /// The end of a route's time.
+    pub(crate) const fn route(at: Instant) -> Self {
+        Self {
+            at,
+            kind: DeadlineKind::Route,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,6 +212,17 @@ impl Call {
     #[inline]
     pub fn respond(&mut self, response: Response<Body>) {
         self.exchange = Exchange::Response(response);
+    }
+
+    /// What few requests have.
+    #[inline]
+    pub(crate) fn extras(&self) -> Option<&Extras> {
+        self.retrying.as_ref()?.extras.as_deref()
+    }
+
+    pub(crate) fn extras_mut(&mut self) -> &mut Extras {
+        let retrying = self.retrying.get_or_insert_default();
+        retrying.extras.get_or_insert_default()
     }
 
     /// Where it goes, once routed.
@@ -260,12 +335,24 @@ impl Target {
         &self.virtual_host().routes[self.route as usize]
     }
 
-    /// The filters that its requests run, in order.
     #[inline]
-    pub(crate) fn filters(&self) -> &[Filter] {
-        let place = Some((self.host as usize, self.route as usize));
-        let weighted = self.weighted.map(|index| index as usize);
-        self.snapshot.routers()[self.router as usize].filters(place, weighted)
+    pub(crate) fn router(&self) -> &Router {
+        &self.snapshot.routers()[self.router as usize]
+    }
+
+    /// Whether its route only forwards: see [`Router::is_plain`].
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        let place = (self.host as usize, self.route as usize);
+        self.router().is_plain(Some(place))
+    }
+
+    /// The route's policy, else its virtual host's.
+    #[inline]
+    pub(crate) fn retry_policy(&self) -> Option<&RetryPolicy> {
+        let own = self.action()?.retry_policy.as_ref();
+        own.or(self.virtual_host().retry_policy.as_ref())
+            .map(|p| &**p)
     }
 
     #[inline]
@@ -311,13 +398,7 @@ impl Destination {
     /// The route's policy, else its virtual host's.
     #[inline]
     pub(crate) fn retry_policy(&self) -> Option<&RetryPolicy> {
-        let target = self.target()?;
-        target
-            .action()?
-            .retry_policy
-            .as_ref()
-            .or(target.virtual_host().retry_policy.as_ref())
-            .map(|p| &**p)
+        self.target()?.retry_policy()
     }
 }
 
@@ -334,6 +415,28 @@ pub(crate) struct Environment {
     pub(crate) random: Arc<dyn Random>,
     /// Where the route says nothing.
     pub(crate) idle_timeout: Option<Duration>,
+    /// Whose requests they are.
+    pub(crate) source: Source,
+    /// Requests come from outside, so their control headers are not trusted.
+    pub(crate) external_callers: bool,
+}
+
+/// Who makes the requests of a client.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// This process's address, if the client was told it.
+    pub(crate) address: Option<Name>,
+    /// What is hashed for it: the address, else a number of the client's own.
+    pub(crate) hashed: Name,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self {
+            address: None,
+            hashed: format!("{:016x}", fastrand::u64(..)).into(),
+        }
+    }
 }
 
 impl Default for Environment {
@@ -343,6 +446,8 @@ impl Default for Environment {
             timed: false,
             random: Arc::new(ThreadRandom),
             idle_timeout: None,
+            source: Source::default(),
+            external_callers: false,
         }
     }
 }

@@ -9,12 +9,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri};
-use mesh_core::{Explanation, Mesh, Random, telemetry::Recorder};
+use mesh_core::{Explanation, Mesh, Random, policy::Name, telemetry::Recorder};
 use tower_service::Service;
 
 use crate::{
     Body, BoxError, Error, RequestBuilder,
-    call::{Environment, Step, now},
+    call::{Environment, Source, Step, now},
     layer::{
         AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceLayer, Connections, Connector,
         Observe, ObserveLayer, Outlier, OutlierLayer, ResponseFuture, Retry, RetryLayer, Route,
@@ -107,8 +107,29 @@ impl ClientBuilder {
         self
     }
 
-    /// How much of a streamed request body is kept for a retry, in bytes; 1 MiB by default. A longer
-    /// one is sent on, but not retried.
+    /// This process's address: what `connection_properties.source_ip` hashes and
+    /// `%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%` writes. Without it the former hashes a number of the
+    /// client's own, so that a client keeps to its endpoint, and different ones spread; the latter is
+    /// empty.
+    pub fn source_address(mut self, address: std::net::IpAddr) -> Self {
+        let text: Name = address.to_string().into();
+        self.environment.source = Source {
+            address: Some(text.clone()),
+            hashed: text,
+        };
+        self
+    }
+
+    /// For a client that carries requests from outside on (a gateway): their `x-envoy-*` control
+    /// headers (retries, timeouts) are removed before routing. By default they are taken from the
+    /// application, which is trusted, and honoured.
+    pub fn external_callers(mut self) -> Self {
+        self.environment.external_callers = true;
+        self
+    }
+
+    /// How much of a streamed request body is kept for a retry, a mirror or an internal redirect, in bytes; 1 MiB by default. A longer
+    /// one is sent on, but not retried, mirrored or redirected.
     pub fn replay_limit(mut self, bytes: usize) -> Self {
         self.replay_limit = bytes;
         self
@@ -140,7 +161,9 @@ impl ClientBuilder {
             .replay_limit(self.replay_limit)
             .step(stack); // budget, back-off, replay
         let stack = TimeoutLayer::from_route().step(stack); // covers every try
-        let stack = RouteLayer::new(&self.mesh).step(stack); // where to, and header changes
+        let stack = RouteLayer::new(&self.mesh)
+            .replay_limit(self.replay_limit)
+            .step(stack); // where to, and header changes
         let stack = ObserveLayer.step(stack); // telemetry, inherited deadline and trace
         Client {
             stack: Tower::new(stack, Arc::new(Arc::new(self.environment))),
@@ -193,7 +216,8 @@ impl<C> Client<C> {
         *asked.uri_mut() = request.uri().clone();
         *asked.headers_mut() = request.headers().clone();
         root_path(asked.uri_mut());
-        let (head, port) = dialled(&asked)?;
+        let (mut head, port) = dialled(&asked)?;
+        head.source = self.stack.source();
         let random = self.stack.random();
         let draw = random.next_u64();
         Ok(mesh_core::explain(

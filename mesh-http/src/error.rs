@@ -9,13 +9,14 @@ use std::{borrow::Cow, fmt};
 use http::{HeaderValue, Response, StatusCode, header};
 use mesh_core::{
     Failure, Flag, http_to_grpc,
-    policy::{HeaderMutation, Name},
-    routing::{MutationLevels, mutate_response},
+    policy::Name,
+    routing::{Facts, MutationLevels},
 };
 
 use crate::{
     Body,
     connections::{SendErrorKind, classify},
+    reply::{ReplyChange, ReplyChanges},
 };
 
 /// What tower calls an error of any kind.
@@ -44,8 +45,8 @@ struct Inner {
     no_retry: Option<Flag>,
     failure: Option<Failure>,
     cluster: Option<Name>,
-    /// What the route changes of responses, level by level.
-    reply_headers: Vec<HeaderMutation>,
+    /// What the route changes of its reply.
+    reply_changes: ReplyChanges,
     attempts: u32,
     source: Option<BoxError>,
 }
@@ -69,7 +70,7 @@ impl Error {
             no_retry: None,
             failure: None,
             cluster: None,
-            reply_headers: Vec::new(),
+            reply_changes: ReplyChanges::default(),
             attempts: 0,
             source: None,
         }))
@@ -163,8 +164,28 @@ impl Error {
     /// Lets the reply have the header changes that responses of its route have.
     #[must_use]
     pub(crate) fn with_reply_headers(mut self, levels: MutationLevels<'_>) -> Self {
-        if levels.change_responses() {
-            self.0.reply_headers = levels.iter().cloned().collect();
+        self.0.reply_changes.add_levels(levels);
+        self
+    }
+
+    /// And the changes of the filters that the request passed; `facts` is for all.
+    #[must_use]
+    pub(crate) fn with_reply_changes(
+        mut self,
+        changes: Vec<ReplyChange>,
+        facts: Option<Box<Facts>>,
+    ) -> Self {
+        self.0.reply_changes.add(changes, facts);
+        self
+    }
+
+    /// Lets a timeout be answered by 204 without a body
+    /// (`x-envoy-upstream-rq-timeout-alt-response`).
+    #[must_use]
+    pub(crate) fn with_alternative_timeout(mut self) -> Self {
+        if self.0.flag == Flag::UpstreamTimeout {
+            self.0.status = StatusCode::NO_CONTENT;
+            self.0.reply = Reply::Text("");
         }
         self
     }
@@ -262,10 +283,14 @@ impl Error {
                 .headers_mut()
                 .insert("x-envoy-overloaded", HeaderValue::from_static("true"));
         }
-        for level in &self.0.reply_headers {
-            mutate_response(response.headers_mut(), level, None);
-        }
-        response.extensions_mut().insert(self.0.flag);
+        let Inner {
+            reply_changes,
+            status,
+            flag,
+            ..
+        } = *self.0;
+        reply_changes.apply(status, response.headers_mut());
+        response.extensions_mut().insert(flag);
         response
     }
 }

@@ -55,6 +55,18 @@ impl Replay {
         }
     }
 
+    /// Whether the whole body was read, and kept.
+    pub(crate) fn is_complete(&self) -> bool {
+        match &self.0 {
+            Source::Stream(stream) => {
+                let stream = lock(stream);
+                let read = stream.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
+                read && matches!(stream.state, State::Keeping { .. })
+            }
+            _ => true,
+        }
+    }
+
     /// The body of the next attempt, `None` when it [cannot be replayed](Self::can_replay). Bodies
     /// of earlier attempts fail when they are read on.
     pub fn body(&self) -> Option<Body> {

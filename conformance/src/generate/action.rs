@@ -3,8 +3,8 @@
 use http::{HeaderName, HeaderValue, StatusCode};
 use mesh_core::policy::{
     AppendAction, ClusterNotFoundCode, ClusterSpecifier, DirectResponse, Formatter, ForwardAction,
-    HeaderMutation, HeaderValueOption, HostRewrite, Name, PathRewrite, Redirect, RedirectPath,
-    Regex, RouteAction, WeightedCluster, WeightedClusters,
+    HashPolicy, HashPolicyKind, HeaderMutation, HeaderValueOption, HostRewrite, Name, PathRewrite,
+    Redirect, RedirectPath, Regex, RouteAction, WeightedCluster, WeightedClusters,
 };
 
 use super::{
@@ -43,6 +43,7 @@ impl Draws {
             2 => RouteAction::DirectResponse(DirectResponse {
                 status: self.pick(&[
                     StatusCode::OK,
+                    StatusCode::CREATED,
                     StatusCode::NOT_FOUND,
                     StatusCode::BAD_GATEWAY,
                 ]),
@@ -58,6 +59,9 @@ impl Draws {
             1..=3 => self.weighted(),
             _ => ClusterSpecifier::Cluster(self.cluster()),
         });
+        if action.cluster.weighted().is_some_and(|w| w.use_hash_policy) {
+            action.hash_policy = self.hash_policies();
+        }
         action.cluster_not_found = self.pick(&[
             ClusterNotFoundCode::ServiceUnavailable,
             ClusterNotFoundCode::NotFound,
@@ -76,7 +80,12 @@ impl Draws {
             });
         }
         if self.one_in(4) {
-            action.host_rewrite = Some(match self.below(3) {
+            action.append_x_forwarded_host = self.one_in(2);
+            action.host_rewrite = Some(match self.below(4) {
+                3 => HostRewrite::PathRegex {
+                    pattern: self.regex(&["^/([a-z0-9]*).*$"]),
+                    substitution: self.pick(&["\\1.com", "p-\\1"]).into(),
+                },
                 0 => HostRewrite::Literal(HeaderValue::from_static("rewritten.com")),
                 1 => HostRewrite::Auto,
                 // Not of a header whose lines Envoy makes one of.
@@ -104,11 +113,43 @@ impl Draws {
         match WeightedClusters::try_new(clusters) {
             Ok(mut weighted) => {
                 weighted.header_name = Some(DRAW);
+                // Every request has the header, so that Envoy never draws.
+                weighted.use_hash_policy = self.one_in(3);
+                if weighted.use_hash_policy {
+                    weighted.header_name = None;
+                }
                 ClusterSpecifier::Weighted(weighted)
             }
             // All weights are 0, which Envoy rejects too.
             Err(_) => ClusterSpecifier::Cluster(self.cluster()),
         }
+    }
+
+    fn hash_policies(&self) -> Vec<HashPolicy> {
+        let header = |name, regex_rewrite| HashPolicyKind::Header {
+            name,
+            regex_rewrite,
+        };
+        let mut policies = self.several(&[0, 1, 2], |d| HashPolicy {
+            kind: match d.below(5) {
+                0 => header(d.pick(&[X_A, X_B, X_C]), None),
+                1 => header(X_A, Some((d.regex(&["^([a-z]).*$"]), "\\1".into()))),
+                2 => HashPolicyKind::QueryParameter(d.pick(&["k", "a"]).into()),
+                3 => HashPolicyKind::SourceIp,
+                _ => HashPolicyKind::Cookie {
+                    name: d.pick(&["a", "b"]).into(),
+                    ttl: None,
+                    path: "".into(),
+                    attributes: Vec::new(),
+                },
+            },
+            terminal: d.one_in(3),
+        });
+        policies.push(HashPolicy {
+            kind: header(DRAW, None),
+            terminal: false,
+        });
+        policies
     }
 
     fn rewrite(&self) -> (Regex, Name) {
@@ -156,7 +197,30 @@ impl Draws {
     }
 
     fn value_of_header(&self) -> Formatter {
-        let text = self.pick(&["v1", "v2", "v3", "", "50%%", "a"]);
+        let text = self.pick(&[
+            "v1",
+            "v2",
+            "v3",
+            "",
+            "50%%",
+            "a",
+            "v1",
+            "v2",
+            "%REQ(x-a)%",
+            "[%REQ(x-b?x-c):3%]",
+            "%REQ(:path)%",
+            "%REQ(:authority):4%",
+            "%REQ(:method)%-%REQ(:scheme)%",
+            "%PROTOCOL%",
+            "%ROUTE_NAME%",
+            "%UPSTREAM_CLUSTER%",
+            "%RESPONSE_FLAGS%",
+            "%RESPONSE_CODE%",
+            "%RESP(x-r)%",
+            "%RESP(x-t?x-s)%%%",
+            "%HOSTNAME%",
+            "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        ]);
         Formatter::try_new(text).unwrap_or_else(|e| panic!("{e}"))
     }
 

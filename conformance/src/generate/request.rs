@@ -87,6 +87,20 @@ pub fn request(draws: &Draws, config: &RouteConfiguration) -> Message {
             draws.pick(&["http", "https"]).to_owned(),
         ));
     }
+    if draws.one_in(3) {
+        let origin = draws.pick(&["http://a.com", "http://b.com", "http://c.com", ""]);
+        headers.push(("origin".to_owned(), origin.to_owned()));
+        if draws.one_in(2) {
+            let name = "access-control-request-method".to_owned();
+            headers.push((name, draws.pick(&["PUT", "GET", ""]).to_owned()));
+            let name = "access-control-request-headers".to_owned();
+            headers.push((name, draws.pick(&["x-a", "x-a,x-b"]).to_owned()));
+        }
+        if draws.one_in(4) {
+            let name = "access-control-request-private-network".to_owned();
+            headers.push((name, draws.pick(&["true", "false"]).to_owned()));
+        }
+    }
     // Several lines of these are one to Envoy and several to the mesh, also where they are matched.
     let mut seen = Vec::new();
     headers.retain(|(name, _)| {

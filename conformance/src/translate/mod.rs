@@ -83,6 +83,19 @@ fn listener(name: &str, route_config: &Value, manager: &HttpConnectionManager) -
     }))
 }
 
+/// Makes every listener of `static_resources` take its callers for internal ones, whose control headers
+/// it honours.
+pub fn trust_callers(static_resources: &mut Value) {
+    let listeners = static_resources["listeners"].as_array_mut();
+    for listener in listeners.into_iter().flatten() {
+        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+        manager["use_remote_address"] = json!(true);
+        manager["skip_xff_append"] = json!(true);
+        manager["internal_address_config"] =
+            json!({"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]});
+    }
+}
+
 /// Makes every listener of `static_resources` write [`ACCESS_LOG_FORMAT`] to [`ACCESS_LOG`].
 pub fn access_log(static_resources: &mut Value) {
     for listener in static_resources["listeners"]

@@ -123,6 +123,15 @@ pub enum LbPolicy {
     Random,
 }
 
+impl LbPolicy {
+    /// Whether it places requests by their hash, so that one must be made of them.
+    pub const fn uses_hash(&self) -> bool {
+        match self {
+            Self::RoundRobin | Self::LeastRequest { .. } | Self::Random => false,
+        }
+    }
+}
+
 impl Default for LbPolicy {
     fn default() -> Self {
         Self::LeastRequest { choice_count: 2 }

@@ -26,7 +26,7 @@ pub enum RedirectPredicate {
     PreviousRoutes,
     /// `allow_listed_routes`: only routes of these names.
     AllowListedRoutes(Vec<Name>),
-    /// `safe_cross_scheme`: from https to http is not followed.
+    /// `safe_cross_scheme`: from http to https is not followed.
     SafeCrossScheme,
 }
 

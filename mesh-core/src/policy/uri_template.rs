@@ -2,8 +2,8 @@ use std::{fmt, sync::Arc};
 
 use super::Name;
 
-/// What a segment may consist of: RFC 3986's `pchar` without `*` and `=`.
-const LITERAL: &str = r"a-zA-Z0-9\-._~%!$&'()+,;:@";
+/// What a glob takes: RFC 3986's `pchar`. (In a template's own text `*` and `=` mean something else.)
+const GLOB: &str = r"a-zA-Z0-9\-._~%!$&'()+,;:@*=";
 
 /// `envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig`: `/a/{lang}/*/{rest=**}`.
 ///
@@ -130,9 +130,9 @@ impl<'a> Parser<'a> {
         Ok(match text.strip_prefix("**") {
             Some(rest) => {
                 self.after_rest = true;
-                (format!("[{LITERAL}/]*"), rest)
+                (format!("[{GLOB}/]*"), rest)
             }
-            None => (format!("[{LITERAL}]+"), &text[1..]),
+            None => (format!("[{GLOB}]+"), &text[1..]),
         })
     }
 
@@ -295,8 +295,9 @@ mod tests {
         assert!(matches("/{x=v/*}/b", "/v/1/b") && !matches("/{x=v/*}/b", "/w/1/b"));
         assert!(matches("/{f}.m3u8", "/a.m3u8") && !matches("/{f}.m3u8", "/a.ts"));
         assert!(matches("/a/", "/a/") && !matches("/a/", "/a"));
-        // `=` and `*` are no path characters to a glob.
-        assert!(!matches("/*", "/a=b") && matches("/a.b(c)+$", "/a.b(c)+$"));
+        assert!(
+            matches("/*", "/a=b*") && !matches("/*", "/a^b") && matches("/a.b(c)+$", "/a.b(c)+$")
+        );
     }
 
     #[test]

@@ -46,10 +46,12 @@ pub(super) fn applied(
         });
     }
     if !action.hash_policy.is_empty() {
-        said.push(match request_hash(&action.hash_policy, head, random).hash {
-            Some(hash) => format!("hash {hash:016x}"),
-            None => "no hash: the request has none of the policies' inputs".to_owned(),
-        });
+        said.push(
+            match request_hash(&action.hash_policy, head, Some(random)).hash {
+                Some(hash) => format!("hash {hash:016x}"),
+                None => "no hash: the request has none of the policies' inputs".to_owned(),
+            },
+        );
     }
     said.extend(action.internal_redirect.as_deref().map(redirects));
     said

@@ -49,7 +49,7 @@ pub fn choose_cluster<'a>(
 pub(super) fn dictated(action: &ForwardAction, head: &RequestHead<'_>) -> Option<u64> {
     let weighted = action.cluster.weighted()?;
     if weighted.use_hash_policy {
-        return request_hash(&action.hash_policy, head, 0).hash;
+        return request_hash(&action.hash_policy, head, None).hash;
     }
     integer(head.header(weighted.header_name.as_ref()?)?)
 }

@@ -83,6 +83,10 @@ pub fn cors<P: AsRef<Cors>>(policies: &[P], head: &RequestHead<'_>, draw: u64) -
     {
         headers.insert(ALLOW_PRIVATE_NETWORK, TRUE);
     }
+    if allowed {
+        // What a response is told, its own preflight's is too.
+        respond(&mut headers, &policies.response(origin));
+    }
     CorsDecision::Preflight(headers)
 }
 

@@ -23,8 +23,12 @@ pub struct RequestHash {
 /// and combined by XOR, up to a `terminal` policy that has one.
 ///
 /// `draw` names the cookies that are made: each caller without one gets a value of its own. (Envoy
-/// takes it from the downstream connection, which does not exist here.)
-pub fn request_hash(policies: &[HashPolicy], head: &RequestHead<'_>, draw: u64) -> RequestHash {
+/// takes it from the downstream connection, which does not exist here.) `None` makes none.
+pub fn request_hash(
+    policies: &[HashPolicy],
+    head: &RequestHead<'_>,
+    draw: Option<u64>,
+) -> RequestHash {
     let mut result = RequestHash::default();
     for policy in policies {
         let found = match &policy.kind {
@@ -39,7 +43,7 @@ pub fn request_hash(policies: &[HashPolicy], head: &RequestHead<'_>, draw: u64) 
                 attributes,
             } => match head.cookie(name).filter(|value| !value.is_empty()) {
                 Some(value) => Some(hash(value)),
-                None => ttl.map(|ttl| {
+                None => ttl.zip(draw).map(|(ttl, draw)| {
                     let value = format!("{draw:016x}");
                     let cookie = set_cookie(name, &value, ttl.as_secs(), path, attributes);
                     result.set_cookies.extend(cookie);
@@ -168,7 +172,7 @@ mod tests {
             headers: &headers,
             source: "10.0.0.1",
         };
-        request_hash(policies, &head, 0xab)
+        request_hash(policies, &head, Some(0xab))
     }
 
     fn of(policies: &[HashPolicy], lines: &[(&'static str, &'static str)]) -> Option<u64> {

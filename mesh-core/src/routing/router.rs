@@ -8,11 +8,12 @@ use super::{
     RequestHead,
     filters::{self, Filter, FilterPlans},
     host::{Domain, HostTable, without_port},
+    mirror::mirrors,
     route_index::RouteIndex,
 };
 use crate::policy::{
     ForwardAction, HeaderMutation, HttpConnectionManager, Name, Origin, PathMatcher, PathRewrite,
-    Route, RouteAction, RouteConfiguration,
+    Route, RouteAction, RouteConfiguration, VirtualHost,
 };
 
 /// A compiled [`RouteConfiguration`], with the filters of the connection manager that names it.
@@ -40,6 +41,14 @@ pub struct Router {
     formats_requests: bool,
     formats_responses: bool,
     limits_upgrades: bool,
+    /// By virtual host and route, then where there is none; `None` when all are plain.
+    special: Option<Box<Special>>,
+}
+
+#[derive(Debug)]
+struct Special {
+    routes: Box<[Box<[bool]>]>,
+    unrouted: bool,
 }
 
 /// A virtual host or route that an error speaks of.
@@ -188,7 +197,65 @@ impl Router {
             config,
             hosts,
             routes: routes.into(),
-        })
+            special: None,
+        }
+        .with_special())
+    }
+
+    fn with_special(mut self) -> Self {
+        let formats = |m: &HeaderMutation| m.formats_requests() || m.formats_responses();
+        let limits = !self.manager.upgrades.is_empty();
+        let special = |h: usize, r: usize, host: &VirtualHost, route: &Route| {
+            let levels = formats(&self.config.headers) || formats(&host.headers);
+            let (own, clusters) = match &route.action {
+                RouteAction::Forward(action) => {
+                    let clusters = action.cluster.weighted().map_or(&[][..], |w| w.clusters());
+                    let own = !mirrors(&self.config, host, action).is_empty()
+                        || action.internal_redirect.is_some()
+                        || !action.upgrades.is_empty()
+                        || limits;
+                    (own, clusters)
+                }
+                _ => (false, &[][..]),
+            };
+            let runs = |weighted| !self.filters(Some((h, r)), weighted).is_empty();
+            levels
+                || own
+                || formats(&route.headers)
+                || runs(None)
+                || (0..clusters.len()).any(|index| runs(Some(index)))
+                || clusters.iter().any(|cluster| formats(&cluster.headers))
+        };
+        let hosts = self.config.virtual_hosts.iter().enumerate();
+        let routes: Box<[Box<[bool]>]> = hosts
+            .map(|(h, host)| {
+                let routes = host.routes.iter().enumerate();
+                routes
+                    .map(|(r, route)| special(h, r, host, route))
+                    .collect()
+            })
+            .collect();
+        let unrouted = !self.filters(None, None).is_empty();
+        let any = unrouted || routes.iter().flatten().any(|special| *special);
+        self.special = any.then(|| Box::new(Special { routes, unrouted }));
+        self
+    }
+
+    /// Whether a route (by virtual host and route; or what has no route) only forwards: no filter, no
+    /// mirror, no internal redirect, no rule about upgrades, and no header value with operators. Such
+    /// requests pay one branch for all of these.
+    #[inline]
+    pub fn is_plain(&self, route: Option<(usize, usize)>) -> bool {
+        match &self.special {
+            None => true,
+            Some(special) => match route {
+                None => !special.unrouted,
+                Some((host, route)) => {
+                    let routes = special.routes.get(host);
+                    !routes.and_then(|r| r.get(route)).is_some_and(|s| *s)
+                }
+            },
+        }
     }
 
     /// What it was compiled from; the indexes that this type returns point into it.

@@ -104,7 +104,7 @@ fn pick(call: &mut Call) -> Result<(), Error> {
                 .retry_policy()
                 .map_or(1, |p| p.host_selection_retry_max_attempts)
         },
-        hash: None,
+        hash: call.extras().and_then(|extras| extras.hash),
     });
     let endpoint = match picked {
         Ok(pick) => pick.in_flight,
@@ -131,6 +131,9 @@ fn pick(call: &mut Call) -> Result<(), Error> {
         headers.insert(X_ENVOY_ATTEMPT_COUNT, HeaderValue::from(attempt));
     }
     call.ledger.begin_attempt(token, endpoint);
+    if let Some(retrying) = &mut call.retrying {
+        retrying.release_mirrors();
+    }
     Ok(())
 }
 

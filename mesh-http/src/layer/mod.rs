@@ -64,6 +64,7 @@ pub use self::{
 };
 pub(crate) use self::{
     head::{dialled, head, root_path},
+    retry::{discard, wall_clock},
     route::rewrite_host,
     timeout::{Activity, expired},
 };
@@ -140,6 +141,11 @@ impl<T> Tower<T> {
     pub(crate) fn random(&self) -> &dyn Random {
         &*self.env.random
     }
+
+    /// What is hashed for the caller's address.
+    pub(crate) fn source(&self) -> &str {
+        &self.env.source.hashed
+    }
 }
 
 impl<T> Clone for Tower<T> {
@@ -196,6 +202,17 @@ where
             }
         })
     }
+}
+
+/// Runs `call` through `step`, in a box that its response's body keeps.
+pub(crate) fn answer<T: Step + 'static>(step: Arc<T>, mut call: Call) -> ResponseFuture {
+    ResponseFuture::new(Task::place(), async move {
+        step.call(&mut call).await?;
+        match call.exchange {
+            Exchange::Response(response) => Ok((response, call.ledger)),
+            _ => Err(Error::invalid("the innermost step left no response")),
+        }
+    })
 }
 
 /// A tower service as the innermost [`Step`].
@@ -288,6 +305,7 @@ impl Carried {
                 Box::new(Retrying {
                     attempt_deadline: Some(at),
                     tried: None,
+                    extras: None,
                 })
             });
         }

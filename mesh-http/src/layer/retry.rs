@@ -74,7 +74,8 @@ super::step_layer!(RetryLayer => Retry over AttemptTimeout(AttemptTimeoutLayer),
 impl<S: Step> Step for Retry<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
         let routed = call.destination().and_then(Destination::retry_policy);
-        if self.fixed.is_none() && routed.is_none() {
+        let asked = call.extras().is_some_and(|e| e.retry_policy.is_some());
+        if self.fixed.is_none() && routed.is_none() && !asked {
             return self.inner.call(call).await;
         }
         // Boxed, so that the state of requests without retries stays small.
@@ -88,6 +89,9 @@ impl<S: Step> Retry<S> {
         let destination = call.destination().cloned();
         let destination = destination.as_ref();
         let routed = destination.and_then(Destination::retry_policy);
+        // What the request's own headers ask for has the route's policy in it.
+        let asked = call.extras().and_then(|e| e.retry_policy.clone());
+        let routed = asked.as_deref().or(routed);
         let Some(policy) = self.fixed.as_deref().or(routed) else {
             return self.inner.call(call).await;
         };
@@ -206,7 +210,7 @@ fn decide(
 }
 
 /// The only use of the wall clock: an upstream that names a Unix time to retry at.
-fn wall_clock() -> SystemTime {
+pub(crate) fn wall_clock() -> SystemTime {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place where wall-clock time enters"
@@ -233,7 +237,7 @@ fn give_up(call: &mut Call, result: Result<(), Error>, reason: NoRetry) -> Resul
 
 /// Reads what has already arrived of a body nobody wants. An HTTP/1.1 connection whose response was
 /// read to its end is used again; any other is closed with the body.
-fn discard(response: Response<Body>) {
+pub(crate) fn discard(response: Response<Body>) {
     const FRAMES: usize = 16;
     let mut body = response.into_body();
     let mut cx = std::task::Context::from_waker(Waker::noop());

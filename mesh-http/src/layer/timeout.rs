@@ -25,7 +25,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::{
     Body, BoxError, Error,
-    call::{Call, Deadline, DeadlineKind, Step, now},
+    call::{Call, Deadline, DeadlineKind, Extras, Step, now},
     server::format_grpc_timeout,
 };
 
@@ -79,7 +79,13 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
         .destination()
         .and_then(|d| d.action())
         .map(|a| &a.timeouts);
+    let asked = call.extras().and_then(Extras::timeout);
     let (limit, kind) = match (fixed, timeouts) {
+        // The request's own header; 0 is no limit.
+        (None, _) if asked.is_some() => {
+            let asked = asked.filter(|limit| !limit.is_zero());
+            (asked, DeadlineKind::Route)
+        }
         (Some(fixed), _) => (Some(fixed), DeadlineKind::Route),
         // Envoy: a `max_stream_duration` switches `timeout` off.
         (None, Some(timeouts)) => match timeouts.max_stream_duration {
@@ -94,6 +100,10 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
         .filter(|idle| !idle.is_zero());
     if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
         call.limit(at, kind);
+    }
+    let longest = call.extras().and_then(Extras::stream_duration);
+    if let Some(at) = longest.and_then(|l| call.ledger.started.checked_add(l)) {
+        call.limit(at, DeadlineKind::MaxStreamDuration);
     }
     let limits = &mut call.ledger.limits;
     limits.idle = idle;
