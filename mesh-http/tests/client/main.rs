@@ -2,6 +2,8 @@
 //! what crosses the wire (that is `sockets.rs` and the connection tests).
 
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod authority;
 mod cancel;
 mod context;

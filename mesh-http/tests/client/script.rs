@@ -28,6 +28,8 @@ pub(crate) enum Act {
     HalfBody,
     /// Answers a head, then a body that breaks off.
     BrokenBody,
+    /// Redirects by this status to that place.
+    Redirect(u16, &'static str),
     /// Answers with this status as gRPC, its `grpc-status` in no head.
     Grpc(u16),
 }
@@ -40,6 +42,7 @@ pub(crate) struct Endpoints(Arc<Mutex<Inside>>);
 struct Inside {
     acts: HashMap<u16, Vec<Act>>,
     seen: Vec<(u16, Request<()>)>,
+    bodies: Vec<(u16, String)>,
 }
 
 pub(crate) type TestClient =
@@ -61,6 +64,11 @@ impl Endpoints {
             .iter()
             .map(|(port, _)| *port)
             .collect()
+    }
+
+    /// The bodies that arrived, each with the port it arrived at.
+    pub(crate) fn bodies(&self) -> Vec<(u16, String)> {
+        self.0.lock().unwrap().bodies.clone()
     }
 
     /// The requests that arrived.
@@ -101,10 +109,11 @@ impl Endpoints {
         };
         let port = address.port();
         // An upstream reads the request before it answers.
-        let _ = body.bytes().await;
+        let body = body.text().await.unwrap_or_default();
         let act = {
             let mut inside = self.0.lock().unwrap();
             inside.seen.push((port, Request::from_parts(parts, ())));
+            inside.bodies.push((port, body));
             match inside.acts.get_mut(&port) {
                 Some(acts) if acts.len() > 1 => acts.pop().unwrap(),
                 Some(acts) => acts[0].clone(),
@@ -122,6 +131,14 @@ impl Endpoints {
             Act::Slow(time, status) => {
                 tokio::time::sleep(time).await;
                 answer(status, port.to_string().into())
+            }
+            Act::Redirect(status, location) => {
+                let mut response = answer(status, "moved".into());
+                let location = http::HeaderValue::from_static(location);
+                response
+                    .headers_mut()
+                    .insert(http::header::LOCATION, location);
+                response
             }
             Act::HalfBody => answer(200, Body::new(NeverEnds)),
             Act::BrokenBody => answer(200, Body::new(BreaksOff)),
