@@ -18,12 +18,14 @@
 //! - [`Outcome`]: how an attempt ended, decided once for all who ask.
 
 pub mod cluster;
+mod config;
 mod explain;
 mod explain_tcp;
 mod flag;
 mod mesh;
 mod outcome;
 pub mod policy;
+mod publish_error;
 mod random;
 pub mod resilience;
 pub mod routing;
@@ -33,13 +35,15 @@ mod snapshot;
 pub mod telemetry;
 
 pub use self::{
+    config::Config,
     explain::{ClusterReport, Explanation, FoundCluster, explain},
     explain_tcp::{ChainExplanation, ListenerExplanation, TcpExplanation, explain_tcp},
     flag::Flag,
     mesh::{Mesh, PublishReport, SnapshotRef, Status, WeakMesh},
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},
+    publish_error::{ConfigError, PublishError},
     random::{Random, Seeded, mix},
     sharded::{Sharded, thread_index},
     slot::Slot,
-    snapshot::{Config, ConfigError, DanglingRoute, PublishError, Snapshot},
+    snapshot::{DanglingRoute, Snapshot},
 };

@@ -15,9 +15,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::{
+    Config, PublishError,
     policy::ClusterLoadAssignment,
     sharded::thread_index,
-    snapshot::{Config, DanglingRoute, PublishError, Snapshot},
+    snapshot::{DanglingRoute, Snapshot},
 };
 
 /// A mesh as one process sees it. A handle: clones share everything.

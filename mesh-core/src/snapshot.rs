@@ -9,138 +9,16 @@ use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
 use foldhash::fast::FixedState;
 
 use crate::{
+    Config, ConfigError, PublishError,
     cluster::Cluster,
     policy::{
-        self, ClusterLoadAssignment, ClusterSpecifier, Direction, HttpConnectionManager, Listener,
-        Name, NetworkFilter, Origin, RouteAction, RouteConfiguration,
+        self, ClusterSpecifier, Direction, HttpConnectionManager, Listener, Name, NetworkFilter,
+        Origin, RouteAction, RouteConfiguration,
     },
-    routing::{
-        Connection, ListenerError, Listeners, NoTcpRoute, Router, RouterError, TcpRoute, http_chain,
-    },
+    routing::{Connection, ListenerError, Listeners, NoTcpRoute, Router, TcpRoute, http_chain},
 };
 
 type Map<K, V> = HashMap<K, V, FixedState>;
-
-/// What a source publishes: the whole of it, every time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Config {
-    /// Where requests enter.
-    pub listeners: Vec<Listener>,
-    /// Named by the listeners.
-    pub routes: Vec<Arc<RouteConfiguration>>,
-    /// Named by the routes.
-    pub clusters: Vec<Arc<policy::Cluster>>,
-    /// Endpoints by cluster name. A cluster without an entry keeps the endpoints it has.
-    pub assignments: HashMap<Name, Arc<ClusterLoadAssignment>>,
-}
-
-impl Config {
-    /// One outbound listener for every port, with one route configuration.
-    #[must_use]
-    pub fn routing(mut self, routes: RouteConfiguration) -> Self {
-        self.listeners
-            .push(Listener::outbound(None, routes.name.clone()));
-        self.routes.push(Arc::new(routes));
-        self
-    }
-
-    /// Adds a listener, such as one of [`Listener::outbound_tcp`].
-    #[must_use]
-    pub fn listener(mut self, listener: Listener) -> Self {
-        self.listeners.push(listener);
-        self
-    }
-
-    /// Adds a cluster and its endpoints.
-    #[must_use]
-    pub fn cluster(
-        mut self,
-        cluster: policy::Cluster,
-        endpoints: impl IntoIterator<Item = policy::Endpoint>,
-    ) -> Self {
-        self.assignments.insert(
-            cluster.name.clone(),
-            Arc::new(endpoints.into_iter().collect()),
-        );
-        self.clusters.push(Arc::new(cluster));
-        self
-    }
-}
-
-/// A config that cannot be used; nothing of it was applied.
-#[derive(thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct PublishError(Vec<ConfigError>);
-
-impl fmt::Debug for PublishError {
-    /// As `Display`: this is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl PublishError {
-    /// Each problem.
-    pub fn problems(&self) -> &[ConfigError] {
-        &self.0
-    }
-}
-
-/// One problem of a [`Config`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Two resources of one kind have one name.
-    #[error("{second}: {kind} `{name}` is already defined at {first}")]
-    Duplicate {
-        /// The kind of resource.
-        kind: &'static str,
-        /// The name.
-        name: String,
-        /// The first definition.
-        first: Origin,
-        /// The second.
-        second: Origin,
-    },
-    /// A listener names a route configuration that is not there.
-    #[error(
-        "{origin}: listener `{listener}` names route configuration `{route_config}`, which does not exist"
-    )]
-    MissingRouteConfiguration {
-        /// The listener.
-        listener: Name,
-        /// What it names.
-        route_config: Name,
-        /// Where.
-        origin: Origin,
-    },
-    /// A listener cannot be compiled.
-    #[error("{origin}: listener `{listener}`: {source}")]
-    Listener {
-        /// The listener.
-        listener: Name,
-        /// Why.
-        source: ListenerError,
-        /// Where.
-        origin: Origin,
-    },
-    /// A route configuration cannot be compiled.
-    #[error("route configuration `{name}`: {source}")]
-    Router {
-        /// Its name.
-        name: Name,
-        /// Why.
-        source: RouterError,
-    },
-    /// The policy model knows it, but no engine honours it yet.
-    #[error("{origin}: {what} is not supported yet")]
-    Unsupported {
-        /// The feature.
-        what: &'static str,
-        /// Where it was asked for.
-        origin: Origin,
-    },
-}
 
 /// A route that leads to a cluster which does not exist: such requests get 503 NC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,27 +73,15 @@ impl Snapshot {
         let mut next = Self::empty();
         next.version = previous.version + 1;
 
-        let mut router_index: HashMap<&str, usize> = HashMap::new();
-        for routes in &config.routes {
-            if let Some(&first) = router_index.get(&*routes.name) {
+        let mut routes: Map<&str, &Arc<RouteConfiguration>> = Map::default();
+        for one in &config.routes {
+            if let Some(first) = routes.insert(&one.name, one) {
                 problems.push(ConfigError::Duplicate {
                     kind: "route configuration",
-                    name: routes.name.to_string(),
-                    first: next.routers[first].config().origin.clone(),
-                    second: routes.origin.clone(),
+                    name: one.name.to_string(),
+                    first: first.origin.clone(),
+                    second: one.origin.clone(),
                 });
-                continue;
-            }
-            let manager = HttpConnectionManager::new(routes.name.clone());
-            match previous.reuse_router(routes, &manager) {
-                Ok(router) => {
-                    router_index.insert(&routes.name, next.routers.len());
-                    next.routers.push(router);
-                }
-                Err(source) => problems.push(ConfigError::Router {
-                    name: routes.name.clone(),
-                    source,
-                }),
             }
         }
 
@@ -227,9 +93,18 @@ impl Snapshot {
                 origin: config.listeners[index].origin.clone(),
             }),
         }
+        let mut routers = Routers::new(previous);
         for listener in &config.listeners {
-            next.add_listener(listener, &router_index, previous, &mut problems);
+            next.add_listener(listener, &routes, &mut routers, &mut problems);
         }
+        // What no listener names is checked all the same.
+        for one in &config.routes {
+            if !routers.compiled.contains_key(&*one.name) {
+                let manager = HttpConnectionManager::new(one.name.clone());
+                routers.compile(one, &manager, &mut problems);
+            }
+        }
+        next.routers = routers.all;
 
         for (index, policy) in config.clusters.iter().enumerate() {
             if let Some(first) = next.cluster_index.insert(policy.name.clone(), index) {
@@ -258,8 +133,8 @@ impl Snapshot {
     fn add_listener(
         &mut self,
         listener: &Listener,
-        routers: &HashMap<&str, usize>,
-        previous: &Self,
+        routes: &Map<&str, &Arc<RouteConfiguration>>,
+        routers: &mut Routers<'_>,
         problems: &mut Vec<ConfigError>,
     ) {
         if listener.direction == Direction::Inbound {
@@ -272,7 +147,7 @@ impl Snapshot {
         // A route configuration is missed wherever it is named.
         for chain in listener.chains() {
             if let NetworkFilter::Http(http) = &chain.filter
-                && !routers.contains_key(&*http.route_config)
+                && !routes.contains_key(&*http.route_config)
             {
                 problems.push(ConfigError::MissingRouteConfiguration {
                     listener: listener.name.clone(),
@@ -284,18 +159,14 @@ impl Snapshot {
         let Some(NetworkFilter::Http(http)) = http_chain(listener).map(|c| &c.filter) else {
             return;
         };
-        let Some(&router) = routers.get(&*http.route_config) else {
+        let Some(routes) = routes.get(&*http.route_config) else {
             return;
         };
-        match self.router_for(router, http, previous) {
-            Ok(router) => match listener.port {
+        if let Some(router) = routers.compile(routes, http, problems) {
+            match listener.port {
                 Some(port) => _ = self.outbound.insert(port, router),
                 None => self.outbound_any = Some(router),
-            },
-            Err(source) => problems.push(ConfigError::Router {
-                name: http.route_config.clone(),
-                source,
-            }),
+            }
         }
     }
 
@@ -308,39 +179,6 @@ impl Snapshot {
             return Ok(self.listeners.clone());
         }
         Listeners::try_new(listeners).map(Arc::new)
-    }
-
-    fn reuse_router(
-        &self,
-        routes: &Arc<RouteConfiguration>,
-        manager: &HttpConnectionManager,
-    ) -> Result<Arc<Router>, RouterError> {
-        let same = |router: &&Arc<Router>| {
-            (Arc::ptr_eq(router.config(), routes) || router.config() == routes)
-                && router.manager() == manager
-        };
-        match self.routers.iter().find(same) {
-            Some(router) => Ok(router.clone()),
-            None => Router::with_manager(routes.clone(), manager).map(Arc::new),
-        }
-    }
-
-    /// The router at `index`, or one of the same routes with the filters of `manager`.
-    fn router_for(
-        &mut self,
-        index: usize,
-        manager: &HttpConnectionManager,
-        previous: &Self,
-    ) -> Result<usize, RouterError> {
-        let routes = self.routers[index].config().clone();
-        let fits = |router: &Arc<Router>| {
-            Arc::ptr_eq(router.config(), &routes) && router.manager() == manager
-        };
-        if let Some(found) = self.routers.iter().position(fits) {
-            return Ok(found);
-        }
-        self.routers.push(previous.reuse_router(&routes, manager)?);
-        Ok(self.routers.len() - 1)
     }
 
     fn reuse_cluster(&self, policy: &Arc<policy::Cluster>, config: &Config) -> Arc<Cluster> {
@@ -469,5 +307,72 @@ impl Snapshot {
     /// Routes whose cluster does not exist.
     pub fn dangling(&self) -> &[DanglingRoute] {
         &self.dangling
+    }
+}
+
+/// The routers of a snapshot in the making: each route configuration is compiled once for each list
+/// of filters that a listener puts before it.
+struct Routers<'a> {
+    /// Of the previous snapshot.
+    previous: Map<&'a str, Vec<&'a Arc<Router>>>,
+    all: Vec<Arc<Router>>,
+    /// Places in `all` by the configuration's name; none for one that cannot be compiled.
+    compiled: Map<Name, Vec<usize>>,
+}
+
+impl<'a> Routers<'a> {
+    fn new(previous: &'a Snapshot) -> Self {
+        let mut known: Map<&str, Vec<_>> = Map::default();
+        for router in &previous.routers {
+            known.entry(&router.config().name).or_default().push(router);
+        }
+        Self {
+            previous: known,
+            all: Vec::new(),
+            compiled: Map::default(),
+        }
+    }
+
+    /// The router's place in `all`; `None` when the configuration is broken, which is a problem told
+    /// once.
+    fn compile(
+        &mut self,
+        routes: &Arc<RouteConfiguration>,
+        manager: &HttpConnectionManager,
+        problems: &mut Vec<ConfigError>,
+    ) -> Option<usize> {
+        let known = self.compiled.get(&routes.name);
+        if let Some(places) = known {
+            let fits = |&&at: &&usize| self.all[at].manager() == manager;
+            match places.iter().find(fits) {
+                Some(&at) => return Some(at),
+                None if places.is_empty() => return None,
+                None => {}
+            }
+        }
+        let same = |router: &&&Arc<Router>| {
+            router.manager() == manager
+                && (Arc::ptr_eq(router.config(), routes) || router.config() == routes)
+        };
+        let previous = self.previous.get(&*routes.name);
+        let router = match previous.and_then(|routers| routers.iter().find(same)) {
+            Some(&router) => Ok(router.clone()),
+            None => Router::with_manager(routes.clone(), manager).map(Arc::new),
+        };
+        let places = self.compiled.entry(routes.name.clone()).or_default();
+        match router {
+            Ok(router) => {
+                places.push(self.all.len());
+                self.all.push(router);
+                Some(self.all.len() - 1)
+            }
+            Err(source) => {
+                problems.push(ConfigError::Router {
+                    name: routes.name.clone(),
+                    source,
+                });
+                None
+            }
+        }
     }
 }

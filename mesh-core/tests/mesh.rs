@@ -11,8 +11,8 @@ use mesh_core::{
     Config, Mesh, Outcome, Seeded,
     cluster::{self, PickArgs},
     policy::{
-        Cluster, Endpoint, Listener, OutlierDetection, Percent, Route, RouteConfiguration,
-        RouteMatch, RoutingPriority, VirtualHost,
+        Cluster, Endpoint, HttpConnectionManager, Listener, NetworkFilter, OutlierDetection,
+        Percent, Route, RouteConfiguration, RouteMatch, RoutingPriority, VirtualHost,
     },
 };
 
@@ -109,4 +109,52 @@ fn ten_thousand_swaps_keep_nothing_of_what_they_replaced() {
     clusters.retain(|c| c.strong_count() > 0);
     assert!(alive(endpoints.len()), "{} endpoints", endpoints.len());
     assert!(alive(clusters.len()), "{} clusters", clusters.len());
+}
+
+fn listener(port: u16, manager: HttpConnectionManager) -> Listener {
+    let mut listener = Listener::outbound(Some(port), manager.route_config.clone());
+    listener.filter_chains[0].filter = NetworkFilter::Http(manager);
+    listener
+}
+
+#[test]
+fn routes_are_compiled_once_for_each_list_of_filters_before_them() {
+    let routes = |name: &str| {
+        let route = Route::to_cluster(RouteMatch::any(), "c");
+        Arc::new(RouteConfiguration::new(
+            name.to_owned(),
+            vec![VirtualHost::new(["*"], vec![route])],
+        ))
+    };
+    let bare = || HttpConnectionManager::new("a").with_filters(Vec::new());
+    let config = Config {
+        listeners: vec![
+            listener(1, bare()),
+            listener(2, bare()),
+            listener(3, HttpConnectionManager::new("a")),
+        ],
+        routes: vec![routes("a"), routes("named by no listener")],
+        ..Config::default()
+    };
+    let mesh = Mesh::new();
+    mesh.publish(config).unwrap();
+    let snapshot = mesh.load();
+    let router = |port| snapshot.outbound(port).unwrap().1;
+    assert!(Arc::ptr_eq(router(1), router(2)));
+    assert!(!Arc::ptr_eq(router(1), router(3)));
+    assert_eq!(snapshot.routers().len(), 3);
+}
+
+#[test]
+fn broken_routes_are_one_problem_however_many_listeners_name_them() {
+    let nowhere = RouteConfiguration::new("a", vec![VirtualHost::new::<&str>([], Vec::new())]);
+    let config = Config {
+        listeners: (1..=3)
+            .map(|port| listener(port, HttpConnectionManager::new("a")))
+            .collect(),
+        routes: vec![Arc::new(nowhere)],
+        ..Config::default()
+    };
+    let error = Mesh::new().publish(config).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
 }

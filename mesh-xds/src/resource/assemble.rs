@@ -26,11 +26,13 @@ impl Resources {
     /// What to publish. A listener whose routes are missing stays in, so that publishing says so.
     pub fn config(&self) -> Config {
         let mut config = Config::default();
+        let by_name: HashMap<_, _> = self.routes.iter().map(|r| (&r.name, r)).collect();
+        let mut added = HashMap::new();
         for listener in &self.listeners {
             let (name, found) = match &listener.routes {
                 Routes::Rds(name) => {
-                    let found = self.routes.iter().find(|r| r.name == *name);
-                    (name.clone(), found.cloned())
+                    let found = by_name.get(name).copied().cloned();
+                    (name.clone(), found)
                 }
                 Routes::Inline(routes) if routes.name.is_empty() => {
                     (listener.name.clone(), Some(routes.clone()))
@@ -38,7 +40,7 @@ impl Resources {
                 Routes::Inline(routes) => (routes.name.clone(), Some(routes.clone())),
             };
             let name = match found {
-                Some(routes) => add(&mut config, &listener.name, name, routes),
+                Some(routes) => add(&mut config, &mut added, &listener.name, name, routes),
                 None => name,
             };
             config.listeners.push(listener.policy(name));
@@ -68,11 +70,17 @@ impl Resources {
     }
 }
 
-/// Adds routes under a name that no others have; returns the name.
-fn add(config: &mut Config, listener: &str, name: Name, routes: Arc<RouteConfiguration>) -> Name {
+/// Adds routes under a name that no others have; returns the name. `added` has the place of each.
+fn add(
+    config: &mut Config,
+    added: &mut HashMap<Name, usize>,
+    listener: &str,
+    name: Name,
+    routes: Arc<RouteConfiguration>,
+) -> Name {
     let (mut name, mut routes) = (name, routes);
-    while let Some(taken) = config.routes.iter().find(|r| r.name == name) {
-        if **taken == *routes {
+    while let Some(&taken) = added.get(&name) {
+        if config.routes[taken] == routes {
             return name;
         }
         name = format!("{name}@{listener}").into();
@@ -80,6 +88,7 @@ fn add(config: &mut Config, listener: &str, name: Name, routes: Arc<RouteConfigu
     if routes.name != name {
         Arc::make_mut(&mut routes).name = name.clone();
     }
+    added.insert(name.clone(), config.routes.len());
     config.routes.push(routes);
     name
 }
