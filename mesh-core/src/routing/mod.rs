@@ -17,6 +17,7 @@
 //! functions, and tells why each failed.
 
 mod applied;
+mod check;
 mod choose;
 mod cors;
 mod explain;
@@ -40,6 +41,7 @@ mod trie;
 mod upgrade;
 
 pub use self::{
+    check::{Place, RouterError, validate},
     choose::{ClusterChoice, choose_cluster},
     cors::{CorsDecision, cors, respond as cors_respond},
     explain::{
@@ -60,7 +62,7 @@ pub use self::{
     mismatch::Mismatch,
     mutation::{MutationLevels, edit_request, edit_response, mutate_request, mutate_response},
     rewrite::{redirect_location, rewrite_path, tls_redirect},
-    router::{Place, Router, RouterError},
+    router::Router,
     upgrade::refused_upgrade,
 };
 pub(crate) use self::{

@@ -1,19 +1,18 @@
 //! A `RouteConfiguration`, checked and compiled.
 
-use std::{collections::HashMap, fmt, sync::Arc};
-
-use http::header::HOST;
+use std::sync::Arc;
 
 use super::{
     RequestHead,
+    check::{Place, RouterError, validate},
     filters::{self, Filter, FilterPlans},
     host::{Domain, HostTable, without_port},
     mirror::mirrors,
     route_index::RouteIndex,
 };
 use crate::policy::{
-    ForwardAction, HeaderMutation, HttpConnectionManager, Name, Origin, PathMatcher, PathRewrite,
-    Route, RouteAction, RouteConfiguration, VirtualHost,
+    ForwardAction, HeaderMutation, HttpConnectionManager, Route, RouteAction, RouteConfiguration,
+    VirtualHost,
 };
 
 /// A compiled [`RouteConfiguration`], with the filters of the connection manager that names it.
@@ -51,82 +50,6 @@ struct Special {
     unrouted: bool,
 }
 
-/// A virtual host or route that an error speaks of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Its name, which may be empty.
-    pub name: Name,
-    /// Where it was configured.
-    pub origin: Origin,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({})", self.name, self.origin)
-    }
-}
-
-/// Why a whole `RouteConfiguration` is rejected, as Envoy rejects it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RouterError {
-    /// Two domains are the same when case is ignored; of one virtual host or of two.
-    #[error("domain `{domain}` of virtual host {second} is already one of virtual host {first}")]
-    DuplicateDomain {
-        /// As the second wrote it.
-        domain: Name,
-        /// Who has it.
-        first: Box<Place>,
-        /// Who wants it too.
-        second: Box<Place>,
-    },
-    /// A `*` that is not the first or the last character. Envoy would take it literally, so that
-    /// the domain never matches.
-    #[error("domain `{domain}` of virtual host {virtual_host}: `*` may only stand at one end")]
-    Wildcard {
-        /// The domain.
-        domain: Name,
-        /// Whose it is.
-        virtual_host: Box<Place>,
-    },
-    /// No request could choose the virtual host.
-    #[error("virtual host {0} has no domain")]
-    NoDomain(Place),
-    /// A `path_separated_prefix` that is empty, ends in `/`, or has a query or fragment.
-    #[error(
-        "route {route} of virtual host {virtual_host}: path_separated_prefix `{prefix}` must be a \
-         path that does not end in `/`"
-    )]
-    SeparatedPrefix {
-        /// The prefix.
-        prefix: Name,
-        /// Whose it is.
-        route: Box<Place>,
-        /// Whose that is.
-        virtual_host: Box<Place>,
-    },
-    /// A path rewrite that needs a variable which the route's path template lacks, or has no
-    /// template to take it from.
-    #[error(
-        "route {route} of virtual host {virtual_host}: the path rewrite `{rewrite}` needs a path template \
-         with its variables"
-    )]
-    TemplateRewrite {
-        /// The rewrite.
-        rewrite: String,
-        /// Whose it is.
-        route: Box<Place>,
-        /// Whose that is.
-        virtual_host: Box<Place>,
-    },
-    /// A header mutation that adds or removes `host`; a host rewrite is what changes it.
-    #[error("the header mutation of {0} changes `host`; use a host rewrite")]
-    HostMutation(Place),
-    /// Domains or paths of more than 4 GiB.
-    #[error("route configuration {0} is too large")]
-    TooLarge(Place),
-}
-
 impl Router {
     /// With the filters that a connection manager has by default.
     ///
@@ -145,40 +68,13 @@ impl Router {
         config: Arc<RouteConfiguration>,
         manager: &HttpConnectionManager,
     ) -> Result<Self, RouterError> {
-        let place = |name: &Name, origin: &Origin| Place {
-            name: name.clone(),
-            origin: origin.clone(),
-        };
-        let too_large = || RouterError::TooLarge(place(&config.name, &config.origin));
-        check_mutation(&config.headers, || place(&config.name, &config.origin))?;
-        let mut seen: HashMap<String, Place> = HashMap::new();
+        validate(&config)?;
+        let too_large = || RouterError::TooLarge(Place::of(&config.name, &config.origin));
         let mut domains = Vec::new();
         let mut routes = Vec::with_capacity(config.virtual_hosts.len());
         for (virtual_host, index) in config.virtual_hosts.iter().zip(0..) {
-            let here = place(&virtual_host.name, &virtual_host.origin);
-            if virtual_host.domains.is_empty() {
-                return Err(RouterError::NoDomain(here));
-            }
-            for name in &virtual_host.domains {
-                let Some(domain) = Domain::parse(name) else {
-                    return Err(RouterError::Wildcard {
-                        domain: name.clone(),
-                        virtual_host: here.into(),
-                    });
-                };
-                domains.push((domain, index));
-                if let Some(first) = seen.insert(name.to_ascii_lowercase(), here.clone()) {
-                    return Err(RouterError::DuplicateDomain {
-                        domain: name.clone(),
-                        first: first.into(),
-                        second: here.into(),
-                    });
-                }
-            }
-            check_mutation(&virtual_host.headers, || here.clone())?;
-            for route in &virtual_host.routes {
-                check_route(route, || place(&route.name, &route.origin), &here)?;
-            }
+            let parsed = virtual_host.domains.iter().filter_map(|d| Domain::parse(d));
+            domains.extend(parsed.map(|domain| (domain, index)));
             routes.push(RouteIndex::new(&virtual_host.routes).ok_or_else(too_large)?);
         }
         let hosts = HostTable::new(&domains).ok_or_else(too_large)?;
@@ -331,60 +227,6 @@ impl Router {
         } else {
             authority
         }
-    }
-}
-
-fn check_route(
-    route: &Route,
-    place: impl Fn() -> Place,
-    virtual_host: &Place,
-) -> Result<(), RouterError> {
-    if let PathMatcher::SeparatedPrefix(prefix) = &route.matches.path
-        && (prefix.is_empty() || prefix.ends_with('/') || prefix.contains(['?', '#']))
-    {
-        return Err(RouterError::SeparatedPrefix {
-            prefix: prefix.clone(),
-            route: place().into(),
-            virtual_host: virtual_host.clone().into(),
-        });
-    }
-    check_mutation(&route.headers, &place)?;
-    let RouteAction::Forward(action) = &route.action else {
-        return Ok(());
-    };
-    if let Some(PathRewrite::Template(rewrite)) = &action.path_rewrite {
-        let fits = match &route.matches.path {
-            PathMatcher::Template(template) => rewrite.missing_from(template).is_none(),
-            _ => false,
-        };
-        if !fits {
-            return Err(RouterError::TemplateRewrite {
-                rewrite: rewrite.as_str().to_owned(),
-                route: place().into(),
-                virtual_host: virtual_host.clone().into(),
-            });
-        }
-    }
-    if let Some(weighted) = action.cluster.weighted() {
-        for cluster in weighted.clusters() {
-            check_mutation(&cluster.headers, || Place {
-                name: cluster.name.clone(),
-                origin: cluster.origin.clone(),
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// Envoy: ":-prefixed or host headers may not be modified".
-fn check_mutation(mutation: &HeaderMutation, place: impl Fn() -> Place) -> Result<(), RouterError> {
-    let added = [&mutation.request_add, &mutation.response_add];
-    let removed = [&mutation.request_remove, &mutation.response_remove];
-    let added = added.into_iter().flatten().map(|option| &option.name);
-    let mut touched = added.chain(removed.into_iter().flatten());
-    match touched.any(|name| *name == HOST) {
-        true => Err(RouterError::HostMutation(place())),
-        false => Ok(()),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use mesh_core::policy::{
-    Name, Route, RouteAction, RouteConfiguration, TlsRequirement, VirtualHost,
+use mesh_core::{
+    policy::{Name, Route, RouteAction, RouteConfiguration, TlsRequirement, VirtualHost},
+    routing::validate,
 };
 
 use super::{
@@ -23,7 +24,7 @@ pub(super) fn route_configuration(
     pb: &route::RouteConfiguration,
 ) -> Option<RouteConfiguration> {
     let hosts = at.field("virtual_hosts");
-    Some(RouteConfiguration {
+    let routes = RouteConfiguration {
         name: pb.name.as_str().into(),
         virtual_hosts: list(&hosts, &pb.virtual_hosts, virtual_host),
         ignore_port_in_host_matching: pb.ignore_port_in_host_matching,
@@ -32,7 +33,12 @@ pub(super) fn route_configuration(
         filters: overrides(at, &pb.typed_per_filter_config),
         mirrors: request_mirrors(at, &pb.request_mirror_policies),
         origin: at.origin(),
-    })
+    };
+    // Here rather than when it is published, so that the resource is rejected and no other.
+    if let Err(error) = validate(&routes) {
+        at.fail(error.to_string());
+    }
+    Some(routes)
 }
 
 pub(super) fn virtual_host(at: &At<'_>, pb: &route::VirtualHost) -> Option<VirtualHost> {

@@ -54,6 +54,23 @@ fn a_bad_resource_is_rejected_by_name_while_its_siblings_apply() {
 }
 
 #[test]
+fn routes_that_cannot_be_compiled_are_rejected_by_name() {
+    let host = |name: &str| pb::route::VirtualHost {
+        name: name.to_owned(),
+        domains: vec!["a.example".to_owned()],
+        ..Default::default()
+    };
+    let routes = pb::route::RouteConfiguration {
+        name: "80".to_owned(),
+        virtual_hosts: vec![host("one"), host("two")],
+        ..Default::default()
+    };
+    let rejected = decode(&any(&routes), &version()).unwrap_err().to_string();
+    assert!(rejected.starts_with("`80`: "), "{rejected}");
+    assert!(rejected.contains("domain `a.example`"), "{rejected}");
+}
+
+#[test]
 fn a_resource_knows_where_it_is_from() {
     let Accepted { resource, .. } = decode(&any(&cluster("a", 1)), &version()).unwrap();
     let Resource::Cluster(cluster) = resource else {
