@@ -9,12 +9,15 @@
 //! conditions, never for time to pass.
 
 mod bed;
+mod control_plane;
 mod peer;
+pub mod resources;
 mod server;
 mod yaml;
 
 pub use self::{
     bed::{Bed, Reply, get, until, within},
+    control_plane::ControlPlane,
     peer::{Act, Closed, Peer, Silent},
     server::{Seen, Server},
     yaml::{Dir, document, line_of, virtual_service},

@@ -10,6 +10,8 @@
 
 #[cfg(feature = "xds")]
 pub mod bootstrap;
+#[cfg(feature = "xds")]
+pub mod client;
 pub mod dns;
 #[cfg(feature = "xds")]
 pub mod envoy;
@@ -21,7 +23,7 @@ mod registry;
 pub mod resource;
 
 #[cfg(feature = "xds")]
-pub use self::envoy::EnvoySource;
+pub use self::{client::XdsSource, envoy::EnvoySource};
 pub use self::{
     file::{FileSource, LoadError, Loaded},
     registry::{Registration, Registry},

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::Result;
 
-/// Crates that must not be in a crate's normal dependency tree.
+/// Crates that must not be in a crate's normal dependency tree, whatever its features.
 const TREES: &[(&str, &[&str])] = &[
     (
         "mesh-core",
@@ -21,8 +21,11 @@ const TREES: &[(&str, &[&str])] = &[
         ],
     ),
     ("mesh-http", &["tonic", "prost", "mesh-xds"]),
-    ("mesh-xds", &["mesh-http", "mesh-grpc", "hyper", "tower"]),
+    ("mesh-xds", &["mesh-http", "mesh-grpc", "tower"]),
 ];
+
+/// Crates that must not be there without features either: the file source is light.
+const DEFAULT_TREES: &[(&str, &[&str])] = &[("mesh-xds", &["hyper", "prost", "tonic"])];
 
 /// What mesh-core's sources must not say: it takes time and randomness as arguments.
 const FORBIDDEN_IN_CORE: &[&str] = &[
@@ -41,17 +44,12 @@ const FORBIDDEN_IN_CORE: &[&str] = &[
 
 pub(crate) fn check() -> Result {
     let mut problems = Vec::new();
-    for (package, forbidden) in TREES {
+    let all = TREES.iter().map(|tree| (tree, true));
+    for ((package, forbidden), features) in all.chain(DEFAULT_TREES.iter().map(|t| (t, false))) {
         let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args([
-                "tree",
-                "--package",
-                package,
-                "--all-features",
-                "--edges",
-                "normal",
-            ])
+            .args(["tree", "--package", package, "--edges", "normal"])
             .args(["--prefix", "none", "--format", "{p}"])
+            .args(features.then_some("--all-features"))
             .output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());

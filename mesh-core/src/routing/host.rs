@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::trie::{Key, Reach, Trie};
+use crate::policy::VirtualHost;
 
 /// A domain of a virtual host, as Envoy reads it: only a `*` at one end is a wildcard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,17 @@ impl<'a> Domain<'a> {
         };
         (kind, self.fixed().len())
     }
+}
+
+/// The virtual host that serves `host`, if there is one, by looking at each: for sources, which ask
+/// once. Among equals the first counts. Requests are routed by the [`Router`](super::Router)'s index.
+pub fn find_virtual_host<'h>(hosts: &'h [VirtualHost], host: &str) -> Option<&'h VirtualHost> {
+    let rank = |candidate: &VirtualHost| {
+        let domains = candidate.domains.iter().filter_map(|d| Domain::parse(d));
+        domains.filter(|d| d.covers(host)).map(|d| d.rank()).max()
+    };
+    let ranked = hosts.iter().rev().filter_map(|h| Some((rank(h)?, h)));
+    ranked.max_by_key(|(rank, _)| *rank).map(|(_, host)| host)
 }
 
 /// Cuts the port off. As in Envoy it begins at the last `:`, unless a `]` (of an IPv6 address)

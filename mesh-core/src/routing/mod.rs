@@ -55,6 +55,7 @@ pub use self::{
     format::Facts,
     hash::{RequestHash, add_cookies, request_hash},
     head::RequestHead,
+    host::find_virtual_host,
     internal_redirect::{NotFollowed, Redirects, becomes_get, copy_headers},
     listeners::{ListenerError, NoTcpRoute, TcpRoute},
     matching::{Condition, matches},

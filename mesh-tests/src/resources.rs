@@ -1,0 +1,188 @@
+//! xDS resources for tests, as a control plane would send them.
+
+use std::net::SocketAddr;
+
+use mesh_xds::pb::{
+    cluster::{
+        Cluster,
+        cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
+    },
+    core::{
+        Address, AggregatedConfigSource, ConfigSource, SocketAddress,
+        address::Address as AddressKind, config_source::ConfigSourceSpecifier,
+        socket_address::PortSpecifier,
+    },
+    endpoint::{
+        ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints,
+        lb_endpoint::HostIdentifier,
+    },
+    http_connection_manager::{
+        HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
+        http_filter::ConfigType,
+    },
+    listener::{ApiListener, Filter, FilterChain, Listener, filter},
+    protobuf::Any,
+    route::{
+        Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster,
+        route::Action, route_action::ClusterSpecifier, route_match::PathSpecifier,
+        weighted_cluster::ClusterWeight,
+    },
+    router::Router,
+};
+use prost::{Message, Name};
+
+/// A message in an `Any`.
+pub fn any<M: Message + Name>(message: &M) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/{}", M::full_name()),
+        value: message.encode_to_vec(),
+    }
+}
+
+fn ads() -> Option<ConfigSource> {
+    Some(ConfigSource {
+        config_source_specifier: Some(ConfigSourceSpecifier::Ads(AggregatedConfigSource {})),
+    })
+}
+
+fn manager(routes: &str) -> Any {
+    any(&HttpConnectionManager {
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            config_source: ads(),
+            route_config_name: routes.to_owned(),
+        })),
+        http_filters: vec![HttpFilter {
+            name: "router".to_owned(),
+            config_type: Some(ConfigType::TypedConfig(any(&Router::default()))),
+            ..HttpFilter::default()
+        }],
+        ..HttpConnectionManager::default()
+    })
+}
+
+/// A listener as gRPC asks for it.
+pub fn api_listener(name: &str, routes: &str) -> Any {
+    any(&Listener {
+        name: name.to_owned(),
+        api_listener: Some(ApiListener {
+            api_listener: Some(manager(routes)),
+        }),
+        ..Listener::default()
+    })
+}
+
+/// A listener as Envoy has it, on a port that callers dial.
+pub fn socket_listener(name: &str, port: u16, routes: &str) -> Any {
+    any(&Listener {
+        name: name.to_owned(),
+        address: Some(address(SocketAddr::from(([0, 0, 0, 0], port)))),
+        filter_chains: vec![FilterChain {
+            filters: vec![Filter {
+                name: "hcm".to_owned(),
+                config_type: Some(filter::ConfigType::TypedConfig(manager(routes))),
+            }],
+            ..FilterChain::default()
+        }],
+        ..Listener::default()
+    })
+}
+
+/// Everything for `domain` to `clusters`, by weight.
+pub fn routes(name: &str, domain: &str, clusters: &[(&str, u32)]) -> Any {
+    let weight = |&(name, weight): &(&str, u32)| ClusterWeight {
+        name: name.to_owned(),
+        weight: Some(weight),
+        ..ClusterWeight::default()
+    };
+    let specifier = ClusterSpecifier::WeightedClusters(WeightedCluster {
+        clusters: clusters.iter().map(weight).collect(),
+        ..WeightedCluster::default()
+    });
+    any(&RouteConfiguration {
+        name: name.to_owned(),
+        virtual_hosts: vec![VirtualHost {
+            name: domain.to_owned(),
+            domains: match domain {
+                "*" => vec!["*".to_owned()],
+                domain => vec![domain.to_owned(), format!("{domain}:*")],
+            },
+            routes: vec![Route {
+                r#match: Some(RouteMatch {
+                    path_specifier: Some(PathSpecifier::Prefix("/".to_owned())),
+                    ..RouteMatch::default()
+                }),
+                action: Some(Action::Route(RouteAction {
+                    cluster_specifier: Some(specifier),
+                    ..RouteAction::default()
+                })),
+                ..Route::default()
+            }],
+            ..VirtualHost::default()
+        }],
+        ..RouteConfiguration::default()
+    })
+}
+
+/// A cluster whose endpoints come by EDS.
+pub fn cluster(name: &str) -> Any {
+    any(&Cluster {
+        name: name.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
+        eds_cluster_config: Some(EdsClusterConfig {
+            eds_config: ads(),
+            service_name: String::new(),
+        }),
+        ..Cluster::default()
+    })
+}
+
+/// A cluster that cannot be used: its balancer does not exist.
+pub fn broken_cluster(name: &str) -> Any {
+    let Any { type_url, value } = cluster(name);
+    let mut broken = Cluster::decode(&*value).unwrap_or_default();
+    broken.lb_policy = 77;
+    Any {
+        type_url,
+        value: broken.encode_to_vec(),
+    }
+}
+
+/// Endpoints, all in one locality.
+pub fn endpoints(cluster: &str, addresses: &[SocketAddr]) -> Any {
+    let endpoint = |address_: &SocketAddr| LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
+            address: Some(address(*address_)),
+            ..Endpoint::default()
+        })),
+        ..LbEndpoint::default()
+    };
+    any(&ClusterLoadAssignment {
+        cluster_name: cluster.to_owned(),
+        endpoints: vec![LocalityLbEndpoints {
+            lb_endpoints: addresses.iter().map(endpoint).collect(),
+            load_balancing_weight: Some(1),
+            ..LocalityLbEndpoints::default()
+        }],
+        ..ClusterLoadAssignment::default()
+    })
+}
+
+fn address(address: SocketAddr) -> Address {
+    Address {
+        address: Some(AddressKind::SocketAddress(SocketAddress {
+            address: address.ip().to_string(),
+            port_specifier: Some(PortSpecifier::PortValue(address.port().into())),
+            ..SocketAddress::default()
+        })),
+    }
+}
+
+/// All that `xds:///NAME:80` needs: listener, routes, cluster and endpoints, each of that name.
+pub fn service(name: &str, addresses: &[SocketAddr]) -> Vec<Any> {
+    vec![
+        api_listener(&format!("{name}:80"), name),
+        routes(name, name, &[(name, 1)]),
+        cluster(name),
+        endpoints(name, addresses),
+    ]
+}

@@ -1,0 +1,130 @@
+//! All authorities that a client speaks to (A47): an [`Ads`] for each.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use mesh_core::{Random, policy::Name};
+
+use super::{
+    ads::{
+        Ads, Changes, Entry, Kind, Options, Problem, ProblemKind, Protocol, ServerOptions, State,
+    },
+    decoder::Decoder,
+};
+use crate::{
+    bootstrap::{Bootstrap, Server},
+    resource::Accepted,
+};
+
+/// The authorities of a bootstrap; 0 is that of names without one.
+#[derive(Debug)]
+pub(super) struct Authorities {
+    pub(super) all: Vec<Authority>,
+    index: HashMap<Arc<str>, usize>,
+    unknown: Problem,
+}
+
+#[derive(Debug)]
+pub(super) struct Authority {
+    pub(super) ads: Ads<Decoder>,
+    pub(super) servers: Vec<Server>,
+}
+
+impl Authorities {
+    pub(super) fn new(
+        bootstrap: &Bootstrap,
+        protocol: Protocol,
+        wildcard: &[Kind],
+        random: &Arc<dyn Random>,
+        now: Instant,
+    ) -> Self {
+        let authority = |servers: &[Server], wildcard: &[Kind], only_reachable| {
+            let options = servers.iter().map(|s| ServerOptions {
+                uri: s.uri.to_string(),
+                fail_on_data_errors: s.features.fail_on_data_errors,
+                resource_timer_is_transient_error: s.features.resource_timer_is_transient_error,
+            });
+            let options = Options {
+                protocol,
+                servers: options.collect(),
+                wildcard: wildcard.to_vec(),
+                fallback_on_reachability_only: only_reachable,
+            };
+            Authority {
+                ads: Ads::new(Decoder, options, random.clone(), now),
+                servers: servers.to_vec(),
+            }
+        };
+        let mut all = vec![authority(&bootstrap.servers, wildcard, false)];
+        let mut index = HashMap::new();
+        for (name, entry) in &bootstrap.authorities {
+            let servers = bootstrap.servers_of(Some(name)).unwrap_or_default();
+            index.insert(name.clone(), all.len());
+            all.push(authority(servers, &[], entry.fallback_on_reachability_only));
+        }
+        Self {
+            all,
+            index,
+            unknown: Problem {
+                kind: ProblemKind::DoesNotExist,
+                message: "the bootstrap does not have the authority of its name".to_owned(),
+            },
+        }
+    }
+
+    /// Which authority a name is of.
+    fn of(&self, name: &str) -> Option<usize> {
+        match name.strip_prefix("xdstp://") {
+            None => Some(0),
+            Some(rest) => {
+                let authority = rest.split('/').next().unwrap_or_default();
+                self.index.get(authority).copied()
+            }
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, kind: Kind, name: &Name, now: Instant) {
+        if let Some(index) = self.of(name) {
+            self.all[index].ads.subscribe(kind, name, now);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, kind: Kind, name: &Name, now: Instant) {
+        if let Some(index) = self.of(name) {
+            self.all[index].ads.unsubscribe(kind, name, now);
+        }
+    }
+
+    pub(super) fn state(&self, kind: Kind, name: &str) -> State<'_, Arc<Accepted>> {
+        match self.of(name) {
+            Some(index) => self.all[index].ads.state(kind, name),
+            None => State::Failed(&self.unknown),
+        }
+    }
+
+    /// All resources of a type that are known.
+    pub(super) fn entries(&self, kind: Kind) -> impl Iterator<Item = (&Name, &Entry<Decoder>)> {
+        self.all.iter().flat_map(move |a| a.ads.entries(kind))
+    }
+
+    /// Whether a wildcard is still to be answered.
+    pub(super) fn is_waiting(&self, kind: Kind) -> bool {
+        self.all.iter().any(|a| a.ads.is_waiting(kind))
+    }
+
+    /// Why some control plane cannot be reached.
+    pub(super) fn unreachable(&self) -> Option<&Problem> {
+        self.all.iter().find_map(|a| a.ads.unreachable())
+    }
+
+    pub(super) fn take_changes(&mut self) -> Changes {
+        let mut all = Changes::default();
+        for authority in &mut self.all {
+            let changes = authority.ads.take_changes();
+            all.general |= changes.general;
+            for (all, new) in all.names.iter_mut().zip(changes.names) {
+                all.extend(new);
+            }
+        }
+        all
+    }
+}

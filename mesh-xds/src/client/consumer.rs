@@ -1,0 +1,173 @@
+//! A source's side of the client: its view of the resources, and the mesh that it publishes into.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use mesh_core::{Config, Mesh, WeakMesh, policy::Name};
+use tokio::sync::watch;
+
+use super::{
+    ads::Changes,
+    authorities::Authorities,
+    cascade::{Cascade, Scope},
+    status,
+};
+use crate::{
+    dns::{Lookups, Resolve},
+    resource::{Assignment, Cluster},
+};
+
+/// How far a source has come, for who waits for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Everything that is wanted is known, and published.
+    pub(super) complete: bool,
+    /// The control plane cannot be reached.
+    pub(super) unreachable: Option<String>,
+    /// What is not known yet.
+    pub(super) waiting: Vec<String>,
+    /// Counts looks, so that who has asked for more can tell that it was seen.
+    pub(super) looks: u64,
+}
+
+pub(super) struct Consumer {
+    pub(super) cascade: Cascade,
+    mesh: WeakMesh,
+    lookups: Lookups,
+    progress: watch::Sender<Progress>,
+    /// Of each published cluster, `overprovisioning_factor`, which comes with endpoints.
+    published: HashMap<Name, u32>,
+    last: Option<Config>,
+    problems: Vec<String>,
+    /// What was said last, which is not repeated.
+    said: Option<String>,
+    /// When to look again.
+    pub(super) again: Option<Instant>,
+}
+
+impl Consumer {
+    pub(super) fn new(
+        scope: Scope,
+        mesh: &Mesh,
+        resolver: Arc<dyn Resolve>,
+        progress: watch::Sender<Progress>,
+    ) -> Self {
+        let weak = mesh.downgrade();
+        let to = weak.clone();
+        let assign = move |cluster: &str, assignment| {
+            if let Some(mesh) = to.upgrade() {
+                mesh.assign(cluster, assignment);
+            }
+        };
+        Self {
+            cascade: Cascade::new(scope),
+            mesh: weak,
+            lookups: Lookups::new(resolver, Arc::new(assign)),
+            progress,
+            published: HashMap::new(),
+            last: None,
+            problems: Vec::new(),
+            said: None,
+            again: None,
+        }
+    }
+
+    /// Hands on endpoints; whether more than that has changed.
+    pub(super) fn changed(&mut self, changes: &Changes, ads: &Authorities) -> bool {
+        let (Some(mesh), Some(last)) = (self.mesh.upgrade(), &mut self.last) else {
+            return true;
+        };
+        let published = &self.published;
+        let assign = |name: &Name, cluster: &Cluster, new: &Arc<Assignment>| {
+            if published.get(name) != Some(&factor(cluster, new)) {
+                return false;
+            }
+            let endpoints = Arc::new(new.endpoints.clone());
+            if let Some(known) = last.assignments.get_mut(name) {
+                known.clone_from(&endpoints);
+            }
+            mesh.assign(name, endpoints);
+            true
+        };
+        self.cascade.changed(changes, ads, assign)
+    }
+
+    /// Looks at everything, and publishes what is whole.
+    pub(super) fn update(&mut self, ads: &mut Authorities, now: Instant) {
+        let look = self.cascade.update(ads, now);
+        self.again = look.again;
+        let unreachable = ads.unreachable().map(ToString::to_string);
+        let complete = look.waiting.is_empty();
+        let (config, problems) = self.cascade.config(ads);
+        self.problems = problems;
+        let Some(mesh) = self.mesh.upgrade() else {
+            return;
+        };
+        // Nothing is published before something is known.
+        let mut error = None;
+        if complete || self.last.is_some() || !config.listeners.is_empty() {
+            error = self.publish(&mesh, config, ads).err();
+        }
+        let summary = status::summary(ads, &self.problems);
+        let said = match (error, summary) {
+            (Some(error), Some(summary)) => Some(format!("{error}\n{summary}")),
+            (error, summary) => error.or(summary),
+        };
+        if let Some(said) = &said {
+            mesh.reject(said.clone());
+        }
+        if self.said != said {
+            match &said {
+                Some(said) => tracing::error!("xDS: kept the last good configuration:\n{said}"),
+                None => tracing::info!("xDS: all is well"),
+            }
+            self.said = said;
+        }
+        let waiting = look.waiting.into_iter().collect();
+        self.progress.send_modify(|progress| {
+            *progress = Progress {
+                complete,
+                unreachable,
+                waiting,
+                looks: progress.looks + 1,
+            };
+        });
+    }
+
+    fn publish(&mut self, mesh: &Mesh, config: Config, ads: &Authorities) -> Result<(), String> {
+        mesh.publish(config.clone()).map_err(|e| e.to_string())?;
+        if self.last.as_ref() == Some(&config) {
+            return Ok(());
+        }
+        // Nobody waits for the first answers: clusters without endpoints answer 503 until then.
+        drop(self.lookups.follow(&config.clusters));
+        self.published = config
+            .clusters
+            .iter()
+            .map(|c| (c.name.clone(), c.overprovisioning_factor))
+            .collect();
+        tracing::debug!(
+            clusters = config.clusters.len(),
+            unreachable = ads.unreachable().is_some(),
+            "xDS: published"
+        );
+        self.last = Some(config);
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, ads: &mut Authorities, now: Instant) {
+        self.cascade.end(ads, now);
+    }
+
+    pub(super) fn waiting(&self) -> Vec<String> {
+        self.progress.borrow().waiting.clone()
+    }
+
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+fn factor(cluster: &Cluster, assignment: &Assignment) -> u32 {
+    let own = cluster.policy.overprovisioning_factor;
+    assignment.overprovisioning_factor.unwrap_or(own)
+}

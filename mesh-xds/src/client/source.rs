@@ -1,0 +1,301 @@
+//! xDS as a source: what users start, and the handle that they get.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use mesh_core::{Mesh, policy::Name};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
+
+use super::{
+    Protocol,
+    cascade::{Scope, Targets},
+    connect::KeepAlive,
+    consumer::{Consumer, Progress},
+    driver::{Command, Settings},
+    shared::{self, Share, SharedShare},
+    status::XdsStatus,
+};
+use crate::{
+    bootstrap::{Bootstrap, TargetError},
+    dns::{Resolve, SystemResolver},
+};
+
+/// How long [`XdsSource::start`] waits: a little more than a resource may take.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Control planes that publish into a mesh.
+///
+/// ```no_run
+/// use mesh_core::Mesh;
+/// use mesh_xds::{XdsSource, bootstrap::Bootstrap};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mesh = Mesh::new();
+/// let xds = XdsSource::new(Bootstrap::from_env().await?)
+///     .with_target("reviews.prod.svc.cluster.local:9080")
+///     .start(&mesh)
+///     .await?;
+/// for resource in xds.status().await.resources {
+///     println!("{resource}");
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct XdsSource {
+    bootstrap: Arc<Bootstrap>,
+    protocol: Protocol,
+    everything: bool,
+    targets: Vec<String>,
+    keep_alive: KeepAlive,
+    start_timeout: Duration,
+    resolver: Arc<dyn Resolve>,
+}
+
+/// Why a source did not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum XdsError {
+    /// A target that no listener can be asked for.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// No control plane can be reached.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Not everything came in time.
+    #[error("not received within {} s: {}", after.as_secs(), waiting.join(", "))]
+    Incomplete {
+        /// How long was waited.
+        after: Duration,
+        /// What is missing.
+        waiting: Vec<String>,
+    },
+    /// Everything is asked for already.
+    #[error("the source follows everything, so that targets have no meaning")]
+    Everything,
+    /// The runtime that the client ran in has ended.
+    #[error("the xDS client has ended with its runtime")]
+    Ended,
+}
+
+impl XdsSource {
+    /// Follows the control planes of `bootstrap`. Without [`targets`](Self::with_target), and unless
+    /// [everything](Self::with_everything) is asked for, nothing is subscribed.
+    pub fn new(bootstrap: Bootstrap) -> Self {
+        Self {
+            bootstrap: Arc::new(bootstrap),
+            protocol: Protocol::Sotw,
+            everything: false,
+            targets: Vec::new(),
+            keep_alive: KeepAlive::default(),
+            start_timeout: START_TIMEOUT,
+            resolver: Arc::new(SystemResolver),
+        }
+    }
+
+    /// Subscribes what leads to `target`: `host:port`, `xds:///host:port` or
+    /// `xds://authority/host:port`, as gRPC does it.
+    #[must_use]
+    pub fn with_target(mut self, target: impl Into<String>) -> Self {
+        self.targets.push(target.into());
+        self
+    }
+
+    /// Subscribes every listener and every cluster, as Envoy does it. Targets then have no meaning.
+    #[must_use]
+    pub const fn with_everything(mut self) -> Self {
+        self.everything = true;
+        self
+    }
+
+    /// Speaks the other protocol. Default: state of the world.
+    #[must_use]
+    pub const fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// When a silent connection is given up.
+    #[must_use]
+    pub const fn with_keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// How long [`start`](Self::start) waits. Default 20 s.
+    #[must_use]
+    pub const fn with_start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// How DNS clusters are looked up. Default: as the system does it.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: impl Resolve) -> Self {
+        self.resolver = Arc::new(resolver);
+        self
+    }
+
+    /// Publishes into `mesh` from now on, for as long as the mesh or the handle lives. Sources of
+    /// equal bootstraps and protocols share one client and its streams.
+    ///
+    /// Waits until everything asked for was published or is known not to exist. Later trouble
+    /// changes nothing that is in force: [`Mesh::status`] and [`Xds::status`] have it.
+    ///
+    /// # Errors
+    /// When no control plane can be reached, or something does not come, in time. Nothing is followed
+    /// then; see [`start_in_background`](Self::start_in_background).
+    pub async fn start(self, mesh: &Mesh) -> Result<Xds, XdsError> {
+        let wait = self.start_timeout;
+        let xds = self.launch(mesh)?;
+        xds.ready(wait).await?;
+        mesh.own(xds.clone());
+        Ok(xds)
+    }
+
+    /// As [`start`](Self::start), without waiting for anything.
+    ///
+    /// # Errors
+    /// When a target has no meaning.
+    pub fn start_in_background(self, mesh: &Mesh) -> Result<Xds, XdsError> {
+        let xds = self.launch(mesh)?;
+        mesh.own(xds.clone());
+        Ok(xds)
+    }
+
+    fn launch(self, mesh: &Mesh) -> Result<Xds, XdsError> {
+        let scope = match self.everything {
+            true if !self.targets.is_empty() => return Err(XdsError::Everything),
+            true => Scope::All,
+            false => {
+                let mut targets = Targets::default();
+                for target in &self.targets {
+                    let (listener, host) = self.bootstrap.client_listener(target)?;
+                    targets.add(listener.into(), host.into());
+                }
+                Scope::Targets(targets)
+            }
+        };
+        let (sender, progress) = watch::channel(Progress::default());
+        let consumer = Consumer::new(scope, mesh, self.resolver, sender);
+        let share = Share {
+            id: shared::number(),
+            client: shared::client(Settings {
+                bootstrap: self.bootstrap.clone(),
+                protocol: self.protocol,
+                wildcard: self.everything,
+                keep_alive: self.keep_alive,
+            }),
+        };
+        share.send(Command::Add(share.id, Box::new(consumer)));
+        Ok(Xds {
+            share: Arc::new(share),
+            bootstrap: self.bootstrap,
+            everything: self.everything,
+            progress,
+        })
+    }
+}
+
+/// A source that has started. Clones share it.
+#[derive(Clone)]
+pub struct Xds {
+    share: SharedShare,
+    bootstrap: Arc<Bootstrap>,
+    everything: bool,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Xds {
+    /// Waits until everything asked for was published or is known not to exist.
+    ///
+    /// # Errors
+    /// When that is not so in time.
+    pub async fn ready(&self, within: Duration) -> Result<(), XdsError> {
+        self.complete_after(0, within).await
+    }
+
+    /// Subscribes what leads to `target`, until the returned guard is dropped, and waits until it was
+    /// published or is known not to exist.
+    ///
+    /// # Errors
+    /// When the target has no meaning, or that is not so in time. It is not subscribed then.
+    pub async fn subscribe(
+        &self,
+        target: &str,
+        within: Duration,
+    ) -> Result<Subscription, XdsError> {
+        if self.everything {
+            return Err(XdsError::Everything);
+        }
+        let (listener, host) = self.bootstrap.client_listener(target)?;
+        let (listener, host): (Name, Name) = (listener.into(), host.into());
+        let looks = self.progress.borrow().looks;
+        let id = self.share.id;
+        self.share
+            .send(Command::Subscribe(id, listener.clone(), host));
+        let share = self.share.clone();
+        let subscription = Subscription { share, listener };
+        self.complete_after(looks + 1, within).await?;
+        Ok(subscription)
+    }
+
+    async fn complete_after(&self, looks: u64, within: Duration) -> Result<(), XdsError> {
+        let mut progress = self.progress.clone();
+        let is_complete = |p: &Progress| p.complete && p.looks >= looks;
+        match timeout(within, progress.wait_for(is_complete)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(XdsError::Ended),
+            Err(_) => {
+                let progress = self.progress.borrow();
+                Err(match &progress.unreachable {
+                    Some(error) => XdsError::Unreachable(error.clone()),
+                    None => XdsError::Incomplete {
+                        after: within,
+                        waiting: progress.waiting.clone(),
+                    },
+                })
+            }
+        }
+    }
+
+    /// What the client knows. Empty when its runtime has ended.
+    pub async fn status(&self) -> XdsStatus {
+        let (reply, status) = oneshot::channel();
+        self.share.send(Command::Status(self.share.id, reply));
+        status.await.unwrap_or(XdsStatus {
+            servers: Vec::new(),
+            resources: Vec::new(),
+            waiting: Vec::new(),
+            problems: vec![XdsError::Ended.to_string()],
+        })
+    }
+
+    /// The bootstrap, whose ignored fields operators may want to see.
+    pub fn bootstrap(&self) -> &Bootstrap {
+        &self.bootstrap
+    }
+}
+
+impl fmt::Debug for Xds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Xds")
+            .field("id", &self.share.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A target that is subscribed; dropping it ends that.
+#[derive(Debug)]
+pub struct Subscription {
+    share: SharedShare,
+    listener: Name,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let command = Command::Unsubscribe(self.share.id, self.listener.clone());
+        self.share.send(command);
+    }
+}
