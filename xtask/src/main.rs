@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
     let result = match command.as_str() {
         "test" => test(),
-        "peers" => peers::install().map(|envoy| println!("envoy: {}", envoy.display())),
+        "peers" => peers(),
         "check-imports" => imports::check(),
         "bench" => bench(),
         "protos" => protos(),
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
 /// The whole gate, cheapest checks first.
 fn test() -> Result {
     let envoy = peers::install()?;
+    let control_plane = peers::install_control_plane()?;
     step("format", cargo(&["fmt", "--all", "--check"]))?;
     imports::check()?;
     step(
@@ -77,7 +78,9 @@ fn test() -> Result {
     }
     step(
         "tests",
-        cargo(&["test", "--workspace", "--all-features"]).env("MESH_TEST_ENVOY", &envoy),
+        cargo(&["test", "--workspace", "--all-features"])
+            .env("MESH_TEST_ENVOY", &envoy)
+            .env("MESH_TEST_GO_CONTROL_PLANE", &control_plane),
     )?;
     step(
         "documentation",
@@ -97,6 +100,15 @@ fn protos() -> Result {
         "protobuf types and field tables",
         cargo(&["run", "--quiet", "--package", "mesh-xds-codegen"]),
     )
+}
+
+fn peers() -> Result {
+    println!("envoy: {}", peers::install()?.display());
+    println!(
+        "go-control-plane: {}",
+        peers::install_control_plane()?.display()
+    );
+    Ok(())
 }
 
 fn bench() -> Result {

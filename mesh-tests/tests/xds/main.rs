@@ -4,6 +4,7 @@
 
 mod docs;
 mod faults;
+mod go_control_plane;
 mod resources;
 
 use std::time::Duration;
