@@ -68,23 +68,13 @@ impl Echo {
         self.publish(NAMESPACE, &(edit(self.services()) + yaml))
     }
 
-    /// As [`apply`](Self::apply), for what may be refused when it is published.
-    pub(crate) fn try_apply(&self, yaml: &str) -> Result<Loaded, String> {
-        self.try_publish(NAMESPACE, &(self.services() + yaml))
-    }
-
     fn publish(&self, namespace: &str, yaml: &str) -> Loaded {
-        let published = self.try_publish(namespace, yaml);
-        published.unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn try_publish(&self, namespace: &str, yaml: &str) -> Result<Loaded, String> {
         let source = self.bed.source().with_namespace(namespace);
         self.bed.dir.write("mesh.yaml", yaml);
         let loaded = source.load().unwrap_or_else(|error| panic!("{error}"));
         let published = self.bed.mesh.publish(loaded.config.clone());
-        published.map_err(|error| error.to_string())?;
-        Ok(loaded)
+        published.unwrap_or_else(|error| panic!("{error}"));
+        loaded
     }
 
     /// As [`apply_in`](Self::apply_in) the Services' own namespace.
