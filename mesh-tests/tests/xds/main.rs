@@ -6,6 +6,7 @@ mod docs;
 mod faults;
 mod go_control_plane;
 mod resources;
+mod scale;
 
 use std::time::Duration;
 
