@@ -4,7 +4,7 @@
 //! removes them (STRICT_DNS) or keeps them (LOGICAL_DNS).
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     fmt, future, io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -14,7 +14,10 @@ use std::{
 
 use mesh_core::{
     mix,
-    policy::{Cluster, ClusterLoadAssignment, Discovery, DnsTarget, Endpoint, Name},
+    policy::{
+        Cluster, ClusterLoadAssignment, Discovery, DnsTarget, Endpoint, Locality,
+        LocalityEndpoints, Name,
+    },
 };
 use tokio::{
     sync::oneshot,
@@ -206,7 +209,8 @@ fn assignment(
     known: &[Option<Vec<IpAddr>>],
     logical: bool,
 ) -> ClusterLoadAssignment {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
+    let mut localities: BTreeMap<(u32, &Locality), Vec<Endpoint>> = BTreeMap::new();
+    let mut seen = HashSet::new();
     for (target, addresses) in targets.iter().zip(known) {
         let addresses = addresses.iter().flatten();
         let used = if logical { 1 } else { usize::MAX };
@@ -214,19 +218,29 @@ fn assignment(
         // Servers rotate their answers; the order of endpoints should not follow.
         addresses.sort();
         for ip in addresses {
-            let address = SocketAddr::new(*ip, target.port).into();
-            // Two names for one address are one host.
-            if endpoints.iter().any(|e| e.address == address) {
+            let address = SocketAddr::new(*ip, target.port);
+            // Two names for one address are one host of a priority.
+            if !seen.insert((target.priority, address)) {
                 continue;
             }
             let mut endpoint = Endpoint::new(address)
                 .with_metadata(target.metadata.clone())
                 .with_weight(target.weight);
             endpoint.hostname = target.hostname.clone();
-            endpoints.push(endpoint);
+            let place = (target.priority, &target.locality);
+            localities.entry(place).or_default().push(endpoint);
         }
     }
-    endpoints.into_iter().collect()
+    let localities = localities.into_iter();
+    let localities = localities.map(|((priority, locality), endpoints)| LocalityEndpoints {
+        locality: locality.clone(),
+        priority,
+        endpoints,
+        ..LocalityEndpoints::default()
+    });
+    ClusterLoadAssignment {
+        localities: localities.collect(),
+    }
 }
 
 #[cfg(test)]
@@ -301,12 +315,7 @@ mod tests {
     }
 
     fn target(hostname: &str) -> DnsTarget {
-        DnsTarget {
-            hostname: hostname.into(),
-            port: 80,
-            metadata: Default::default(),
-            weight: 1,
-        }
+        DnsTarget::new(hostname, 80)
     }
 
     fn strict(names: &[&str]) -> Discovery {
@@ -401,6 +410,52 @@ mod tests {
         drop(s.lookups);
         sleep(Duration::from_secs(60)).await;
         assert_eq!(s.count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn endpoints_keep_the_locality_and_priority_of_their_name() {
+        let latest: Arc<Mutex<Option<Arc<ClusterLoadAssignment>>>> = Arc::default();
+        let into = latest.clone();
+        let assign: Assign = Arc::new(move |_: &str, assignment| {
+            *into.lock().unwrap() = Some(assignment);
+        });
+        let mut lookups = Lookups::new(Arc::new(SystemResolver), assign);
+        let at = |hostname: &str, region: &str, priority| DnsTarget {
+            locality: Locality {
+                region: region.into(),
+                ..Locality::default()
+            },
+            priority,
+            ..target(hostname)
+        };
+        let targets = vec![
+            at("10.0.0.1", "far", 1),
+            at("10.0.0.2", "near", 0),
+            at("10.0.0.3", "far", 1),
+            // The same host again, where it is a host of another priority.
+            at("10.0.0.1", "near", 0),
+        ];
+        let first = lookups.follow(&[cluster("c", Discovery::StrictDns { targets })]);
+        for answer in first {
+            answer.await.unwrap();
+        }
+        let assignment = latest.lock().unwrap().clone().unwrap();
+        let seen = assignment.localities.iter().map(|l| {
+            let addresses = l.endpoints.iter().map(|e| e.address.to_string());
+            let addresses: Vec<_> = addresses.collect();
+            (
+                l.priority,
+                l.locality.region.to_string(),
+                addresses.join(" "),
+            )
+        });
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            [
+                (0, "near".to_owned(), "10.0.0.2:80 10.0.0.1:80".to_owned()),
+                (1, "far".to_owned(), "10.0.0.1:80 10.0.0.3:80".to_owned()),
+            ]
+        );
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Metadata, Name, Origin, OutlierDetection, Percent, RetryBudget};
+use super::{Locality, Metadata, Name, Origin, OutlierDetection, Percent, RetryBudget};
 
 /// `envoy.config.cluster.v3.Cluster`: a set of endpoints and how they are used. The endpoints
 /// themselves arrive apart, as a [`ClusterLoadAssignment`](super::ClusterLoadAssignment).
@@ -106,6 +106,24 @@ pub struct DnsTarget {
     pub metadata: Metadata,
     /// The endpoints' weight, at least 1.
     pub weight: u32,
+    /// Where the endpoints are.
+    pub locality: Locality,
+    /// The endpoints' priority; 0 is used first. LOGICAL_DNS has one.
+    pub priority: u32,
+}
+
+impl DnsTarget {
+    /// A name and port whose endpoints have no labels, weight 1 and no locality in particular.
+    pub fn new(hostname: impl Into<Name>, port: u16) -> Self {
+        Self {
+            hostname: hostname.into(),
+            port,
+            metadata: Metadata::EMPTY,
+            weight: 1,
+            locality: Locality::default(),
+            priority: 0,
+        }
+    }
 }
 
 /// `Cluster.lb_policy` or `load_balancing_policy`.

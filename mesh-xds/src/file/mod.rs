@@ -10,6 +10,7 @@
 //! that names file, line and field. What loads and still does nothing here is listed as a [`Note`].
 
 mod duration;
+mod followed;
 mod host;
 mod kinds;
 pub(crate) mod load;
@@ -32,15 +33,16 @@ use mesh_core::{
     policy::{Locality, Metadata},
 };
 
+pub use self::{
+    followed::{Followed, Said},
+    problem::{LoadError, Note, NoteKind, Problem},
+    schema::{Api, Field, Schema, Support},
+    status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
+};
 use self::{
     load::{Loader, Read},
     problem::At,
     translate::{Client, Translated},
-};
-pub use self::{
-    problem::{LoadError, Note, NoteKind, Problem},
-    schema::{Api, Field, Schema, Support},
-    status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
 };
 use crate::{
     Registry,

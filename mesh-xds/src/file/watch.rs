@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     FileSource, LoadError,
+    followed::{Followed, Say, said},
     load::{self, Loader, Read},
     problem::NoteKind,
     stamps::{Stamps, stamps},
@@ -78,6 +79,7 @@ impl Publish for WeakMesh {
 /// A source that is being followed; dropping it ends that.
 pub(super) struct FileWatch {
     task: JoinHandle<()>,
+    pub(super) followed: Followed,
 }
 
 impl Drop for FileWatch {
@@ -93,12 +95,16 @@ impl FileSource {
     /// An edit shows within a second. One that cannot be loaded changes nothing: the last good
     /// configuration stays, the error is logged, and [`Mesh::status`] has it until a load succeeds.
     ///
+    /// What is returned says what the files in force have to note, and what became of their Gateway
+    /// API routes; it need not be kept.
+    ///
     /// # Errors
     /// Everything that is wrong with the files.
-    pub async fn start(self, mesh: &Mesh) -> Result<(), LoadError> {
+    pub async fn start(self, mesh: &Mesh) -> Result<Followed, LoadError> {
         let watch = self.follow(Arc::new(mesh.downgrade())).await?;
+        let followed = watch.followed.clone();
         mesh.own(watch);
-        Ok(())
+        Ok(followed)
     }
 
     /// As [`start`](Self::start), until the returned guard is dropped.
@@ -112,7 +118,9 @@ impl FileSource {
         let mut files = Files::new(self);
         let (back, translated) = blocking(files, Files::start).await?;
         files = back;
+        let (said, followed) = said();
         let mut following = Following {
+            said,
             name: files.source.path.display().to_string(),
             to,
             lookups,
@@ -131,7 +139,7 @@ impl FileSource {
         })
         .await;
         let task = tokio::spawn(following.run(files, changed));
-        Ok(FileWatch { task })
+        Ok(FileWatch { task, followed })
     }
 }
 
@@ -215,6 +223,7 @@ impl Files {
 struct Following {
     name: String,
     to: Arc<dyn Publish>,
+    said: Say,
     lookups: Lookups,
     current: Option<Translated>,
     /// The last rejection, which is not repeated.
@@ -338,6 +347,7 @@ impl Following {
             }
         }
         let first = self.lookups.follow(&translated.config.clusters);
+        self.said.put(&translated);
         self.current = Some(translated);
         self.rejected = None;
         Ok(first)

@@ -6,7 +6,7 @@ use mesh_core::policy::{self, Cluster as Policy, Discovery, DnsTarget, Name, Tcp
 
 use super::{
     circuit_breakers::circuit_breakers,
-    endpoint::{Assignment, assignment, dns_name, lb_endpoints, weight},
+    endpoint::{Assignment, assignment, dns_name, lb_endpoints, locality, priority, weight},
     lb_policy::lb_policy,
     outlier_detection::outlier_detection,
     protocol_options::protocol_options,
@@ -178,18 +178,14 @@ pub(super) fn config_source(at: &At<'_>, pb: Option<&ConfigSource>) {
     }
 }
 
-/// Names to look up. Health, locality and priority have no place there.
+/// Names to look up. Health has no place there.
 fn dns_targets(at: &At<'_>, pb: &ClusterLoadAssignment, policy: &mut Policy) -> Vec<DnsTarget> {
     let mut targets = Vec::new();
     for (i, pb) in pb.endpoints.iter().enumerate() {
         let at = at.field("endpoints");
         let at = at.index(i);
-        if pb.priority != 0 {
-            at.field("priority").unsupported("of endpoints by DNS");
-        }
-        if pb.locality.is_some() {
-            at.field("locality").ignored("endpoints by DNS have none");
-        }
+        let priority = priority(&at, pb);
+        let locality = locality(pb.locality.as_ref());
         if pb.load_balancing_weight.is_some() {
             at.field("load_balancing_weight")
                 .unsupported("of endpoints by DNS");
@@ -209,6 +205,8 @@ fn dns_targets(at: &At<'_>, pb: &ClusterLoadAssignment, policy: &mut Policy) -> 
                 port,
                 metadata: lb_metadata(&at.field("metadata"), lb.metadata.as_ref()),
                 weight: weight(at, lb)?,
+                locality: locality.clone(),
+                priority,
             })
         }));
     }

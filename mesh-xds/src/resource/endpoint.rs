@@ -96,7 +96,7 @@ pub(super) fn lb_endpoints<T>(
     found
 }
 
-fn priority(at: &At<'_>, pb: &endpoint::LocalityLbEndpoints) -> u32 {
+pub(super) fn priority(at: &At<'_>, pb: &endpoint::LocalityLbEndpoints) -> u32 {
     if pb.priority > 128 {
         at.field("priority").fail("must be from 0 to 128");
     }
@@ -126,7 +126,7 @@ const fn health(pb: core::HealthStatus) -> HealthStatus {
     }
 }
 
-fn locality(pb: Option<&core::Locality>) -> Locality {
+pub(super) fn locality(pb: Option<&core::Locality>) -> Locality {
     pb.map_or_else(Locality::default, |pb| Locality {
         region: pb.region.as_str().into(),
         zone: pb.zone.as_str().into(),

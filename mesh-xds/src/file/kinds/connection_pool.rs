@@ -5,6 +5,7 @@ use std::time::Duration;
 use mesh_core::policy::{Http2KeepAlive, TcpKeepalive};
 
 use crate::file::{
+    problem::At,
     reader::{Obj, Val},
     schema::{Schema, enforced},
 };
@@ -19,6 +20,8 @@ pub(crate) struct ConnectionPoolSettings {
     pub(crate) idle_timeout: Option<Duration>,
     /// TCP's own, which HTTP's does not replace.
     pub(crate) tcp_idle_timeout: Option<Duration>,
+    /// Where limits of TCP streams are given, if they are.
+    pub(crate) stream_limits_at: Option<At>,
     pub(crate) max_pending_requests: Option<u32>,
     pub(crate) max_requests: Option<u32>,
     pub(crate) max_requests_per_connection: Option<u32>,
@@ -94,6 +97,8 @@ pub(super) fn read(value: &Val<'_>) -> Option<ConnectionPoolSettings> {
         pool.max_connection_duration = tcp.duration("maxConnectionDuration");
         pool.idle_timeout = tcp.duration("idleTimeout");
         pool.tcp_idle_timeout = pool.idle_timeout;
+        let limits = pool.idle_timeout.or(pool.max_connection_duration);
+        pool.stream_limits_at = limits.map(|_| tcp.at());
         pool.tcp_keepalive = tcp.get("tcpKeepalive").and_then(|v| tcp_keepalive(&v));
     }
     if let Some(http) = obj.object("http", &HTTP) {

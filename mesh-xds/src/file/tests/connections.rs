@@ -165,6 +165,49 @@ fn http_idle_timeout_does_not_touch_streams() {
 }
 
 #[test]
+fn limits_of_streams_at_a_port_or_subset_are_noted() {
+    let pool = |limit: &str| format!("connectionPool: {{tcp: {{{limit}}}}}");
+    let note = "idleTimeout and maxConnectionDuration of a port or subset do not limit TCP streams";
+    let said = |policy: &str| {
+        let spec = format!("host: mongo\n{policy}");
+        let loaded = load(&(mongo("") + &document("DestinationRule", "prod", "mongo", &spec)));
+        let chains = loaded.tcp_chains("mongo.prod.svc.cluster.local_27017");
+        let limits = (
+            chains[0].2.idle_timeout,
+            chains[0].2.max_connection_duration,
+        );
+        let notes = notes(&loaded);
+        let said = notes.iter().filter(|n| n.contains(note)).count();
+        assert_eq!(said, notes.len(), "{notes:?}");
+        (limits, said)
+    };
+    let hour = (Some(Duration::from_secs(3600)), None);
+    for limit in ["idleTimeout: 5s", "maxConnectionDuration: 5s"] {
+        let pool = pool(limit);
+        for policy in [
+            format!("trafficPolicy: {{portLevelSettings: [{{port: {{number: 27017}}, {pool}}}]}}"),
+            format!("subsets: [{{name: v1, trafficPolicy: {{{pool}}}}}]"),
+            format!(
+                "subsets: [{{name: v1, trafficPolicy: {{portLevelSettings: [{{port: {{number: \
+                 27017}}, {pool}}}]}}}}]"
+            ),
+        ] {
+            assert_eq!(said(&policy), (hour, 1), "{policy}");
+        }
+    }
+    let counted = pool("maxConnections: 5");
+    assert_eq!(
+        said(&format!(
+            "subsets: [{{name: v1, trafficPolicy: {{{counted}}}}}]"
+        )),
+        (hour, 0)
+    );
+    let own = pool("idleTimeout: 5s");
+    let five = (Some(Duration::from_secs(5)), None);
+    assert_eq!(said(&format!("trafficPolicy: {{{own}}}")), (five, 0));
+}
+
+#[test]
 fn conditions_about_the_client_are_decided_here() {
     let to = |condition: &str, host: &str| {
         format!("- match: [{{{condition}}}]\n  route: [{{destination: {{host: {host}}}}}]\n")

@@ -102,12 +102,7 @@ fn dns_services_look_up_their_endpoints_or_themselves() {
             .discovery
             .clone()
     };
-    let target = |hostname: &str, port| DnsTarget {
-        hostname: hostname.into(),
-        port,
-        metadata: Default::default(),
-        weight: 1,
-    };
+    let target = |hostname: &str, port| DnsTarget::new(hostname, port);
     const MAIN: &str = "outbound|80||a.com";
     assert_eq!(
         discovery("resolution: DNS", MAIN),

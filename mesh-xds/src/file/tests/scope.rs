@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesh_core::policy::{HttpProtocol, LbPolicy, Locality, RouteAction};
+use mesh_core::policy::{Discovery, DnsTarget, HttpProtocol, LbPolicy, Locality, RouteAction};
 
 use super::*;
 
@@ -317,4 +317,43 @@ fn outlier_detection_alone_switches_on_failover_between_localities() {
         )),
         [0, 0, 0, 1, 1]
     );
+}
+
+#[test]
+fn names_to_look_up_have_their_locality_and_fail_over_by_it() {
+    let near = Client {
+        locality: Locality {
+            region: "r1".into(),
+            ..Locality::default()
+        },
+        ..client()
+    };
+    let targets = |policy: &str| -> Vec<(String, String, u32)> {
+        let entry = format!(
+            "hosts: [{HOST}]\nports: [{{number: 80}}]\nresolution: DNS\nendpoints: [{{address: \
+             a.com, locality: r1}}, {{address: b.com, locality: r2}}, {{address: 10.0.0.1, locality: \
+             r1}}]"
+        );
+        let rule = format!("host: a\ntrafficPolicy: {{{policy}}}");
+        let text = document("ServiceEntry", "default", "a", &entry)
+            + &document("DestinationRule", "default", "a", &rule);
+        let loaded = load_as(&near, &Registry::new(), &text);
+        let cluster = loaded.cluster(&format!("outbound|80||{HOST}"));
+        let Discovery::StrictDns { targets } = &cluster.discovery else {
+            panic!("{:?}", cluster.discovery);
+        };
+        let target = |t: &DnsTarget| {
+            let region = t.locality.region.to_string();
+            (t.hostname.to_string(), region, t.priority)
+        };
+        targets.iter().map(target).collect()
+    };
+    let expected = |priorities: [u32; 3]| {
+        let names = [("a.com", "r1"), ("b.com", "r2"), ("10.0.0.1", "r1")];
+        let names = names.map(|(name, region)| (name.to_owned(), region.to_owned()));
+        let all = names.into_iter().zip(priorities);
+        all.map(|((n, r), p)| (n, r, p)).collect::<Vec<_>>()
+    };
+    assert_eq!(targets(""), expected([0, 0, 0]));
+    assert_eq!(targets("outlierDetection: {}"), expected([0, 1, 0]));
 }

@@ -305,6 +305,55 @@ async fn a_registration_changes_its_service_only() {
 }
 
 #[tokio::test]
+async fn a_followed_source_tells_notes_and_route_statuses() {
+    let route = |backend: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{name: http, \
+             port: 80}}]}}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
+             metadata: {{name: r}}\nspec: {{parentRefs: [{{group: '', kind: Service, name: a}}], \
+             rules: [{{backendRefs: [{{name: {backend}, port: 80}}]}}]}}\n"
+        )
+    };
+    let resolved = |said: &crate::file::Said| {
+        let conditions = said.routes[0].parents[0].conditions.iter();
+        let mut found = conditions.filter(|c| c.kind == crate::file::ConditionType::ResolvedRefs);
+        found.next().unwrap().status
+    };
+    let dir = TempDir::new();
+    dir.write("a.yaml", &route("a"));
+    let mesh = Mesh::new();
+    let mut followed = FileSource::new(&dir.0).start(&mesh).await.unwrap();
+    let first = followed.latest();
+    assert!(resolved(&first));
+    assert_eq!(first.notes, []);
+    // The first is not news to wait for, once it was seen.
+    assert_eq!(followed.changed().await.unwrap(), first);
+
+    // A load that fails changes nothing.
+    dir.write("b.yaml", "kind: [");
+    let deadline = Instant::now() + SOON;
+    while mesh.status().last_error.is_none() {
+        assert!(Instant::now() < deadline, "the error does not show");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(followed.latest(), first);
+
+    dir.write("b.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n");
+    dir.write("a.yaml", &route("nobody"));
+    let wait = async {
+        loop {
+            let said = followed.changed().await.unwrap();
+            if !resolved(&said) && said.notes.iter().any(|n| n.at.file.ends_with("b.yaml")) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.unwrap();
+    drop(mesh);
+    assert!(followed.changed().await.is_none());
+}
+
+#[tokio::test]
 async fn a_mesh_is_published_into_and_ends_the_watch() {
     let dir = TempDir::new();
     dir.write("a.yaml", &service("default", "a.com", 80));

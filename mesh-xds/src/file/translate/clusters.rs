@@ -13,7 +13,7 @@ use mesh_core::{
 use super::{
     destination_rules::{DestinationRules, Merged},
     endpoints::{EndpointGroup, Part},
-    locality::Failover,
+    locality::{Failover, priorities},
     routes::Implied,
     scope::Scope,
     services::{Port, Service, Services},
@@ -176,7 +176,16 @@ impl Builder<'_> {
                         target: target.clone(),
                     }
                 }
-                _ => Discovery::StrictDns { targets },
+                _ => {
+                    if let Some(failover) = group.failover(subset) {
+                        let rank = |t: &DnsTarget| failover.rank(&t.locality, &t.metadata);
+                        let priorities = priorities(targets.iter().map(rank));
+                        targets
+                            .iter_mut()
+                            .for_each(|t| t.priority = priorities[&rank(t)]);
+                    }
+                    Discovery::StrictDns { targets }
+                }
             };
             let cluster = group.cluster(subset, discovery);
             self.config.clusters.push(Arc::new(cluster));
@@ -186,20 +195,16 @@ impl Builder<'_> {
     /// What a DNS service looks up: its endpoints, or the host itself when it lists none.
     fn dns_targets(&self, service: &Service, port: &Port) -> Vec<DnsTarget> {
         let mut targets = port.dns.clone();
-        let addresses = port.endpoints.iter().map(|(_, endpoint)| endpoint);
-        targets.extend(addresses.filter_map(by_address));
+        let addresses = port.endpoints.iter();
+        targets.extend(addresses.filter_map(|(locality, e)| by_address(locality, e)));
         if targets.is_empty() {
-            targets.push(DnsTarget {
-                hostname: service.host.clone(),
-                port: port.target,
-                metadata: Metadata::default(),
-                weight: 1,
-            });
+            targets.push(DnsTarget::new(service.host.clone(), port.target));
         }
         // Registered endpoints join: an address is a name that resolves to itself.
+        let local = Locality::default();
         for key in &port.registered {
             let workloads = self.registered.get(key).into_iter().flat_map(|w| w.iter());
-            targets.extend(workloads.filter_map(|w| by_address(&w.endpoint)));
+            targets.extend(workloads.filter_map(|w| by_address(&local, &w.endpoint)));
         }
         targets
     }
@@ -229,13 +234,13 @@ impl Builder<'_> {
     }
 }
 
-fn by_address(endpoint: &Endpoint) -> Option<DnsTarget> {
+fn by_address(locality: &Locality, endpoint: &Endpoint) -> Option<DnsTarget> {
     match &endpoint.address {
         Address::Socket(address) => Some(DnsTarget {
-            hostname: address.ip().to_string().into(),
-            port: address.port(),
             metadata: endpoint.metadata.clone(),
             weight: endpoint.weight,
+            locality: locality.clone(),
+            ..DnsTarget::new(address.ip().to_string(), address.port())
         }),
         _ => None,
     }

@@ -248,6 +248,22 @@ impl<'a> Merged<'a> {
         self.policy?.blocks.connection_pool.as_ref()
     }
 
+    /// Where ports and subsets limit TCP streams: istiod does not look there.
+    pub(super) fn unread_stream_limits(&self) -> impl Iterator<Item = &'a At> {
+        let subsets = self.subsets.iter().filter_map(|s| s.policy.as_ref());
+        let of_subsets = subsets.clone().map(|p| &p.blocks);
+        let ports = self
+            .policy
+            .into_iter()
+            .chain(subsets)
+            .flat_map(|p| &p.ports);
+        let of_ports = ports.map(|(_, blocks)| blocks);
+        let pools = of_ports
+            .chain(of_subsets)
+            .filter_map(|b| b.connection_pool.as_ref());
+        pools.filter_map(|pool| pool.stream_limits_at.as_ref())
+    }
+
     pub(super) fn subsets(&self) -> &[&'a Subset] {
         &self.subsets
     }

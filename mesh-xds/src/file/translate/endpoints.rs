@@ -1,15 +1,12 @@
 //! The endpoints of a service port, dealt out to its clusters.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use mesh_core::policy::{
     ClusterLoadAssignment, Endpoint, Locality, LocalityEndpoints, Metadata, Name,
 };
 
-use super::locality::Failover;
+use super::locality::{Failover, priorities};
 use crate::registry::{ServiceKey, Services};
 
 /// The endpoints behind one service port and the clusters that share them: enough to make the
@@ -80,14 +77,12 @@ fn assignment(all: &[(&Locality, &Endpoint)], part: &Part) -> ClusterLoadAssignm
     for (locality, endpoint) in all {
         if endpoint.metadata.contains_all(&part.labels) {
             let rank = part.failover.as_ref();
-            let rank = rank.map_or(0, |f| f.rank(locality, endpoint));
+            let rank = rank.map_or(0, |f| f.rank(locality, &endpoint.metadata));
             let endpoints = localities.entry((rank, *locality)).or_default();
             endpoints.push((*endpoint).clone());
         }
     }
-    // Priorities have no gaps.
-    let ranks: BTreeSet<u32> = localities.keys().map(|(rank, _)| *rank).collect();
-    let priorities: BTreeMap<u32, u32> = ranks.into_iter().zip(0..).collect();
+    let priorities = priorities(localities.keys().map(|(rank, _)| *rank));
     ClusterLoadAssignment {
         localities: localities
             .into_iter()

@@ -1,7 +1,9 @@
 //! Locality failover: endpoints near the client before those far away, as istiod's
 //! `ApplyLocalityLoadBalancer`.
 
-use mesh_core::policy::{Endpoint, Locality};
+use std::collections::{BTreeMap, BTreeSet};
+
+use mesh_core::policy::{Locality, Metadata};
 
 use super::Client;
 use crate::file::kinds::LocalitySetting;
@@ -31,8 +33,8 @@ impl Failover {
     }
 
     /// The smaller the better; not without gaps.
-    pub(super) fn rank(&self, locality: &Locality, endpoint: &Endpoint) -> u32 {
-        let by_labels = self.by_labels(locality, endpoint);
+    pub(super) fn rank(&self, locality: &Locality, labels: &Metadata) -> u32 {
+        let by_labels = self.by_labels(locality, labels);
         if self.setting.failover_priority.is_empty() || !self.setting.failover.is_empty() {
             // Five ranks by locality inside each by labels.
             by_labels * 5 + self.by_locality(locality)
@@ -42,14 +44,14 @@ impl Failover {
     }
 
     /// How many labels follow from the first that differs, that one included.
-    fn by_labels(&self, locality: &Locality, endpoint: &Endpoint) -> u32 {
+    fn by_labels(&self, locality: &Locality, labels: &Metadata) -> u32 {
         let wanted = &self.setting.failover_priority;
         let differs = wanted.iter().position(|(key, value)| {
             let own = match value {
                 Some(value) => Some(&**value),
                 None => label(key, &self.client.locality, self.client.labels.get(key)),
             };
-            own != label(key, locality, endpoint.metadata.get(key))
+            own != label(key, locality, labels.get(key))
         });
         let left = differs.map_or(0, |at| wanted.len() - at);
         u32::try_from(left).unwrap_or(u32::MAX / 10)
@@ -74,6 +76,12 @@ impl Failover {
             (false, _) => 2,
         }
     }
+}
+
+/// Ranks to priorities, which have no gaps.
+pub(super) fn priorities(ranks: impl Iterator<Item = u32>) -> BTreeMap<u32, u32> {
+    let ranks: BTreeSet<u32> = ranks.collect();
+    ranks.into_iter().zip(0..).collect()
 }
 
 /// A label, where those of the topology are the locality.

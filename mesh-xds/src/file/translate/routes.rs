@@ -251,11 +251,16 @@ impl<'a> Routes<'a> {
         self.notes.borrow_mut().push(note);
     }
 
-    /// The connection pool of the host's own traffic policy.
+    /// The connection pool that limits streams: that of the host's own traffic policy.
     pub(super) fn host_pool(&self, host: &str) -> Option<&'a ConnectionPoolSettings> {
         let namespace = self.namespace_of(host);
-        let rule = self.destination_rules.of(host, namespace.as_deref());
-        rule?.host_pool()
+        let rule = self.destination_rules.of(host, namespace.as_deref())?;
+        for at in rule.unread_stream_limits() {
+            let message = "idleTimeout and maxConnectionDuration of a port or subset do not limit \
+                           TCP streams; those of the host's own trafficPolicy do, as in istiod";
+            self.note(at, NoteKind::NotApplied, message.to_owned());
+        }
+        rule.host_pool()
     }
 
     /// Where the owner's destination rules for a host are.

@@ -362,6 +362,8 @@ impl Port {
                     port: number,
                     metadata,
                     weight: workload.weight,
+                    locality: workload.locality.clone(),
+                    priority: 0,
                 });
                 return;
             }
