@@ -81,6 +81,22 @@ pub const CONNECTION_FLAGS: &[(&str, &[&str], &[&str], &str)] = &[
     ),
 ];
 
+/// What policy can say and Envoy's configuration cannot, and why it can.
+pub const NOT_ENVOYS: &[(&str, &str)] = &[
+    (
+        "strip_port",
+        "Gateway API: a redirect without a port leads to the scheme's own",
+    ),
+    (
+        "back-off minimum",
+        "Gateway API: a retry waits at least its `backoff`, which Envoy draws from 0",
+    ),
+    (
+        "fraction of any number",
+        "Gateway API: a mirror's `fraction` may be 1 of 3",
+    ),
+];
+
 /// Headers of responses that say who carried them, not what they say.
 const OF_RESPONSES: &[(&str, &str)] = &[
     (
@@ -121,6 +137,7 @@ pub fn is_measured(name: &str) -> bool {
 pub fn names() -> impl Iterator<Item = &'static str> {
     let reasoned = ADDED_TO_REQUESTS.iter().chain(FRAMING).chain(OF_RESPONSES);
     let headers = FOLDED.iter().chain(MEASURED).copied();
+    let reasoned = reasoned.chain(NOT_ENVOYS);
     let cases = [HEAD_WITH_GRPC, PATH_WITHOUT_SLASH, BROKEN_OFF];
     reasoned.map(|(name, _)| *name).chain(headers).chain(cases)
 }

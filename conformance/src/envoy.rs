@@ -77,6 +77,43 @@ pub fn binary() -> Result<PathBuf> {
         })
 }
 
+/// A path that nobody else has.
+fn temporary(what: &str) -> PathBuf {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    env::temp_dir().join(format!("mesh-{what}-{}-{number}", std::process::id()))
+}
+
+/// Asks Envoy whether it accepts these `static_resources`, without running it.
+///
+/// # Errors
+/// [`Rejected`] with what Envoy says, when it does not; another when there is no Envoy.
+pub fn validate(static_resources: &Value) -> Result {
+    let file = temporary("validate").with_extension("json");
+    fs::write(
+        &file,
+        json!({"static_resources": static_resources}).to_string(),
+    )?;
+    let output = Command::new(binary()?)
+        .args([
+            "--mode",
+            "validate",
+            "--log-level",
+            "warning",
+            "--config-path",
+        ])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .output();
+    // A leftover file does no harm.
+    let _ = fs::remove_file(&file);
+    let output = output?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(Rejected(String::from_utf8_lossy(&output.stderr).into_owned()).into()),
+    }
+}
+
 impl Envoy {
     /// Starts an Envoy with these `static_resources`, and waits until it is ready. Listeners should
     /// have port 0: see [`address`](Self::address).
@@ -94,9 +131,7 @@ impl Envoy {
     /// As [`start`](Self::start).
     pub async fn run(mut bootstrap: Value) -> Result<Self> {
         let binary = binary()?;
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let directory = env::temp_dir().join(format!("mesh-envoy-{}-{number}", std::process::id()));
+        let directory = temporary("envoy");
         fs::create_dir_all(&directory)?;
         let config = directory.join("envoy.json");
         bootstrap["admin"] =

@@ -36,11 +36,24 @@ impl Dir {
     /// # Panics
     /// When it cannot be written.
     pub fn write(&self, name: &str, text: &str) {
+        leave(text);
         // Not a YAML file by its name, so that no reader takes it for one.
         let aside = self.0.join(format!("{name}.tmp"));
         fs::write(&aside, text).expect("the file is written");
         fs::rename(aside, self.0.join(name)).expect("the file is put in place");
     }
+}
+
+/// Leaves a file's text for the conformance tests, which have a real Envoy read what it means, when
+/// `MESH_TEST_DOCUMENTS` names a directory.
+fn leave(text: &str) {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let Some(dir) = std::env::var_os("MESH_TEST_DOCUMENTS") else {
+        return;
+    };
+    let name = BuildHasherDefault::<DefaultHasher>::new().hash_one(text);
+    let path = Path::new(&dir).join(format!("{name:016x}.yaml"));
+    fs::write(path, text).expect("the documents are left");
 }
 
 impl Drop for Dir {

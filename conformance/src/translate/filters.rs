@@ -1,12 +1,16 @@
 //! HTTP filters and what the levels say to them.
 
 use mesh_core::policy::{
-    Abort, Cors, Delay, Fault, FilterConfig, FilterOverride, FractionalPercent, HeaderEdit,
-    HttpFilter, HttpFilterKind, Mutations, StringMatcher,
+    Abort, Cors, Delay, Fault, FilterConfig, FilterOverride, HeaderEdit, HttpFilter,
+    HttpFilterKind, Mutations, StringMatcher,
 };
 use serde_json::{Map, Value, json};
 
-use super::{matching::string_matcher, route::header_option, seconds};
+use super::{
+    matching::{fraction, string_matcher},
+    route::header_option,
+    seconds,
+};
 use crate::Result;
 
 const FILTERS: &str = "type.googleapis.com/envoy.extensions.filters.http";
@@ -77,7 +81,7 @@ fn fault(fault: &Fault) -> Result<Value> {
     {
         value["delay"] = json!({
             "fixed_delay": seconds(*fixed_delay),
-            "percentage": all_or_nothing(*percentage)?,
+            "percentage": self::fraction(*percentage)?,
         });
     }
     if let Some(Abort {
@@ -87,7 +91,7 @@ fn fault(fault: &Fault) -> Result<Value> {
     {
         value["abort"] = json!({
             "http_status": http_status.as_u16(),
-            "percentage": all_or_nothing(*percentage)?,
+            "percentage": self::fraction(*percentage)?,
         });
     }
     Ok(value)
@@ -141,7 +145,7 @@ fn cors(cors: &Cors) -> Result<Value> {
         ("shadow_enabled", shadow_enabled),
     ] {
         if let Some(fraction) = fraction {
-            value[name] = json!({"default_value": all_or_nothing(*fraction)?});
+            value[name] = json!({"default_value": self::fraction(*fraction)?});
         }
     }
     Ok(value)
@@ -165,9 +169,4 @@ pub(super) fn edits(edits: &[HeaderEdit]) -> Result<Value> {
         })
         .collect();
     Ok(json!(edits?))
-}
-
-/// Envoy draws its own numbers, so only the sure shares can be compared.
-pub(super) fn all_or_nothing(fraction: FractionalPercent) -> Result<Value> {
-    super::matching::all_or_nothing(fraction)
 }

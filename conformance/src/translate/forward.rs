@@ -7,7 +7,8 @@ use mesh_core::policy::{
 use serde_json::{Value, json};
 
 use super::{
-    filters::{all_or_nothing, edits},
+    filters::edits,
+    matching::fraction,
     route::{regex_rewrite, text},
     seconds,
 };
@@ -28,7 +29,7 @@ fn mirror(mirror: &RequestMirror) -> Result<Value> {
         request_headers,
     } = mirror;
     let mut value = json!({
-        "runtime_fraction": {"default_value": all_or_nothing(*fraction)?},
+        "runtime_fraction": {"default_value": self::fraction(*fraction)?},
         "disable_shadow_host_suffix_append": disable_shadow_host_suffix_append,
         "request_headers_mutations": edits(request_headers)?,
     });

@@ -6,6 +6,7 @@ use mesh_core::policy::{
 };
 use serde_json::{Value, json};
 
+use super::NotEnvoys;
 use crate::Result;
 
 pub(super) fn route_match(route_match: &RouteMatch) -> Result<Value> {
@@ -39,7 +40,7 @@ pub(super) fn route_match(route_match: &RouteMatch) -> Result<Value> {
     let cookies: Result<Vec<_>> = cookies.iter().map(cookie).collect();
     value["cookies"] = json!(cookies?);
     if let Some(fraction) = runtime_fraction {
-        value["runtime_fraction"] = json!({"default_value": all_or_nothing(*fraction)?});
+        value["runtime_fraction"] = json!({"default_value": self::fraction(*fraction)?});
     }
     if *grpc {
         value["grpc"] = json!({});
@@ -117,11 +118,13 @@ pub(super) fn regex(regex: &Regex) -> Value {
     json!({"regex": regex.as_str()})
 }
 
-/// Envoy's draws cannot be chosen, so that only a fraction that needs none can be compared.
-pub(super) fn all_or_nothing(fraction: FractionalPercent) -> Result<Value> {
-    match fraction.ratio() {
-        0.0 => Ok(json!({"numerator": 0})),
-        1.0 => Ok(json!({"numerator": 100})),
-        _ => Err(format!("runtime_fraction {fraction} is drawn at random").into()),
-    }
+/// Envoy draws its own numbers: only shares of all or nothing can be compared by requests.
+pub(super) fn fraction(fraction: FractionalPercent) -> Result<Value> {
+    let denominator = match fraction.denominator() {
+        100 => "HUNDRED",
+        10_000 => "TEN_THOUSAND",
+        1_000_000 => "MILLION",
+        _ => return Err(NotEnvoys("fraction of any number").into()),
+    };
+    Ok(json!({"numerator": fraction.numerator(), "denominator": denominator}))
 }

@@ -2,6 +2,8 @@
 //!
 //! Strict: a policy with a part that has no translation here is an error, never a part left out.
 
+mod cluster;
+mod endpoint;
 mod filters;
 mod forward;
 mod matching;
@@ -9,12 +11,18 @@ mod resilience;
 mod route;
 mod tcp;
 
-use mesh_core::policy::{
-    Address, Cluster, ClusterLoadAssignment, Discovery, HealthStatus, HttpConnectionManager,
-    HttpProtocol, LbPolicy, RouteConfiguration, Thresholds,
+use std::{fmt, sync::Arc};
+
+use mesh_core::{
+    Config,
+    policy::{
+        Cluster, ClusterLoadAssignment, HttpConnectionManager, Listener, Metadata,
+        RouteConfiguration,
+    },
 };
 use serde_json::{Value, json};
 
+use self::cluster::cluster;
 pub use self::{route::route_configuration, tcp::tcp_resources};
 use crate::{Result, envoy::ACCESS_LOG};
 
@@ -51,35 +59,45 @@ pub fn managed_resources<'a>(
         .collect();
     let clusters: Result<Vec<_>> = clusters
         .into_iter()
-        .map(|(cluster, endpoints)| self::cluster(cluster, endpoints))
+        .map(|(c, endpoints)| cluster(c, endpoints))
         .collect();
     Ok(json!({"listeners": listeners?, "clusters": clusters?}))
 }
 
 /// A listener on a port that the system chooses.
 fn listener(name: &str, route_config: &Value, manager: &HttpConnectionManager) -> Result<Value> {
-    let filters: Result<Vec<_>> = manager.http_filters.iter().map(filters::filter).collect();
+    Ok(json!({
+        "name": name,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+        "filter_chains": [{"filters": [manager_filter(route_config, manager)?]}],
+    }))
+}
+
+/// The network filter that is a connection manager.
+fn manager_filter(route_config: &Value, manager: &HttpConnectionManager) -> Result<Value> {
+    let HttpConnectionManager {
+        route_config: _,
+        http_filters,
+        upgrades,
+        ..
+    } = manager;
+    let filters: Result<Vec<_>> = http_filters.iter().map(filters::filter).collect();
     let mut filters = filters?;
     filters.push(json!({
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
     }));
-    let manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "in",
-        "codec_type": "HTTP1",
-        "generate_request_id": false,
-        "route_config": route_config,
-        "http_filters": filters,
-        "upgrade_configs": forward::upgrades(&manager.upgrades),
-    });
     Ok(json!({
-        "name": name,
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-        "filter_chains": [{"filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": manager,
-        }]}],
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "in",
+            "codec_type": "HTTP1",
+            "generate_request_id": false,
+            "route_config": route_config,
+            "http_filters": filters,
+            "upgrade_configs": forward::upgrades(upgrades),
+        },
     }))
 }
 
@@ -95,6 +113,46 @@ pub fn trust_callers(static_resources: &mut Value) {
             json!({"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]});
     }
 }
+
+/// `static_resources` of a whole configuration. Its listeners are on ports that the system chooses,
+/// and lose the hosts by which the mesh tells them apart.
+///
+/// # Errors
+/// [`NotEnvoys`] when a part cannot be said in Envoy's words, another when it has no translation.
+pub fn config_resources(config: &Config) -> Result<Value> {
+    let Config {
+        listeners,
+        routes,
+        clusters,
+        assignments,
+    } = config;
+    let listener = |listener: &Listener| {
+        let any = Listener {
+            port: None,
+            hosts: Vec::new(),
+            ..listener.clone()
+        };
+        tcp::listener(&any, routes)
+    };
+    let listeners: Result<Vec<_>> = listeners.iter().map(listener).collect();
+    let none = ClusterLoadAssignment::default();
+    let cluster = |c: &Arc<Cluster>| cluster(c, assignments.get(&c.name).map_or(&none, |a| a));
+    let clusters: Result<Vec<_>> = clusters.iter().map(cluster).collect();
+    Ok(json!({"listeners": listeners?, "clusters": clusters?}))
+}
+
+/// What policy can say and Envoy's configuration cannot, by its name in
+/// [`NOT_ENVOYS`](crate::differences::NOT_ENVOYS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotEnvoys(pub &'static str);
+
+impl fmt::Display for NotEnvoys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not Envoy's", self.0)
+    }
+}
+
+impl std::error::Error for NotEnvoys {}
 
 /// Makes every listener of `static_resources` write [`ACCESS_LOG_FORMAT`] to [`ACCESS_LOG`].
 pub fn access_log(static_resources: &mut Value) {
@@ -114,137 +172,16 @@ pub fn access_log(static_resources: &mut Value) {
     }
 }
 
-fn cluster(cluster: &Cluster, assignment: &ClusterLoadAssignment) -> Result<Value> {
-    let Cluster {
-        name,
-        discovery,
-        lb_policy,
-        subsets,
-        healthy_panic_threshold,
-        overprovisioning_factor,
-        connect_timeout,
-        protocol,
-        connection_pool,
-        circuit_breakers,
-        outlier_detection,
-        origin: _,
-    } = cluster;
-    let reject = |what: &str| Err(format!("cluster {name}: {what} has no translation").into());
-    if *discovery != Discovery::Assigned {
-        return reject("discovery by DNS");
-    }
-    if subsets.is_some() {
-        return reject("lb_subset_config");
-    }
-    if *protocol != HttpProtocol::Http1 {
-        return reject("HTTP/2");
-    }
-    if *connection_pool != Default::default() {
-        return reject("connection_pool");
-    }
-    if outlier_detection.is_some() {
-        return reject("outlier_detection");
-    }
-    let mut value = json!({
-        "name": &**name,
-        "type": "STATIC",
-        "connect_timeout": seconds(*connect_timeout),
-        "common_lb_config": {"healthy_panic_threshold": {"value": healthy_panic_threshold.get()}},
-        "circuit_breakers": {"thresholds": [
-            thresholds("DEFAULT", &circuit_breakers.default),
-            thresholds("HIGH", &circuit_breakers.high),
-        ]},
-        "load_assignment": load_assignment(name, assignment, *overprovisioning_factor)?,
-    });
-    match lb_policy {
-        LbPolicy::RoundRobin => value["lb_policy"] = json!("ROUND_ROBIN"),
-        LbPolicy::Random => value["lb_policy"] = json!("RANDOM"),
-        LbPolicy::LeastRequest { choice_count } => {
-            value["lb_policy"] = json!("LEAST_REQUEST");
-            value["least_request_lb_config"] = json!({"choice_count": choice_count});
-        }
-        _ => return reject("lb_policy"),
-    }
-    Ok(value)
-}
-
-fn thresholds(priority: &str, thresholds: &Thresholds) -> Value {
-    let Thresholds {
-        max_connections,
-        max_pending_requests,
-        max_requests,
-        max_retries,
-        retry_budget,
-    } = thresholds;
-    let mut value = json!({
-        "priority": priority,
-        "max_connections": max_connections,
-        "max_pending_requests": max_pending_requests,
-        "max_requests": max_requests,
-        "max_retries": max_retries,
-    });
-    if let Some(budget) = retry_budget {
-        value["retry_budget"] = json!({
-            "budget_percent": {"value": budget.budget_percent.get()},
-            "min_retry_concurrency": budget.min_retry_concurrency,
-        });
-    }
-    value
-}
-
-fn load_assignment(
-    name: &str,
-    assignment: &ClusterLoadAssignment,
-    overprovisioning_factor: u32,
-) -> Result<Value> {
-    let mut localities = Vec::new();
-    for locality in &assignment.localities {
-        let mut endpoints = Vec::new();
-        for endpoint in &locality.endpoints {
-            let Address::Socket(address) = &endpoint.address else {
-                return Err(format!("{}: no translation", endpoint.address).into());
-            };
-            if !endpoint.metadata.is_empty() {
-                return Err(format!("{address}: metadata has no translation").into());
-            }
-            endpoints.push(json!({
-                "endpoint": {
-                    "address": {"socket_address": {
-                        "address": address.ip().to_string(),
-                        "port_value": address.port(),
-                    }},
-                    "hostname": &*endpoint.hostname,
-                },
-                "load_balancing_weight": endpoint.weight,
-                "health_status": match endpoint.health_status {
-                    HealthStatus::Healthy => "HEALTHY",
-                    HealthStatus::Degraded => "DEGRADED",
-                    HealthStatus::Unhealthy => "UNHEALTHY",
-                },
-            }));
-        }
-        let mut value = json!({
-            "locality": {
-                "region": &*locality.locality.region,
-                "zone": &*locality.locality.zone,
-                "sub_zone": &*locality.locality.sub_zone,
-            },
-            "priority": locality.priority,
-            "lb_endpoints": endpoints,
-        });
-        if let Some(weight) = locality.weight {
-            value["load_balancing_weight"] = json!(weight);
-        }
-        localities.push(value);
-    }
-    Ok(json!({
-        "cluster_name": name,
-        "endpoints": localities,
-        "policy": {"overprovisioning_factor": overprovisioning_factor},
-    }))
-}
-
 /// A protobuf `Duration` in JSON.
 fn seconds(duration: std::time::Duration) -> String {
     format!("{}.{:09}s", duration.as_secs(), duration.subsec_nanos())
+}
+
+/// Labels as `envoy.config.core.v3.Metadata`.
+fn lb_metadata(labels: &Metadata) -> Value {
+    let pairs: serde_json::Map<_, _> = labels
+        .iter()
+        .map(|(key, value)| (key.to_owned(), json!(value)))
+        .collect();
+    json!({"filter_metadata": {"envoy.lb": pairs}})
 }

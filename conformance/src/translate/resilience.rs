@@ -3,7 +3,7 @@
 use mesh_core::policy::{ResetHeaderFormat, RetryPolicy, Timeouts};
 use serde_json::{Value, json};
 
-use super::{matching::header_matchers, seconds};
+use super::{NotEnvoys, matching::header_matchers, seconds};
 use crate::Result;
 
 /// Sets what `timeouts` says on a `RouteAction`. Without a timeout Envoy's own would be 15 s.
@@ -36,7 +36,7 @@ pub(super) fn retry_policy(policy: &RetryPolicy) -> Result<Value> {
         host_selection_retry_max_attempts,
     } = policy;
     if !back_off.minimum().is_zero() {
-        return Err("a minimum back-off is not Envoy's".into());
+        return Err(NotEnvoys("back-off minimum").into());
     }
     let codes: Vec<u16> = retriable_status_codes.iter().map(|c| c.as_u16()).collect();
     let mut value = json!({

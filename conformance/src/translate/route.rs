@@ -10,8 +10,10 @@ use mesh_core::policy::{
 use serde_json::{Value, json};
 
 use super::{
+    NotEnvoys,
     filters::per_filter,
     forward::{hash_policies, internal_redirect, mirrors, upgrades},
+    lb_metadata,
     matching::{regex, route_match},
     resilience::{retry_policy, set_timeouts},
 };
@@ -130,9 +132,6 @@ fn forward(action: &ForwardAction) -> Result<Value> {
         upgrades: upgrade_configs,
         priority,
     } = action;
-    if !metadata_match.is_empty() {
-        return Err("metadata_match has no translation".into());
-    }
     let mut value = json!({
         "cluster_not_found_response_code": match cluster_not_found {
             ClusterNotFoundCode::ServiceUnavailable => "SERVICE_UNAVAILABLE",
@@ -196,6 +195,9 @@ fn forward(action: &ForwardAction) -> Result<Value> {
         }) => value["host_rewrite_path_regex"] = regex_rewrite(pattern, substitution),
         Some(other) => return Err(format!("{other:?} has no translation").into()),
     }
+    if !metadata_match.is_empty() {
+        value["metadata_match"] = lb_metadata(metadata_match);
+    }
     set_timeouts(&mut value, timeouts);
     if let Some(policy) = retries {
         value["retry_policy"] = retry_policy(policy)?;
@@ -214,9 +216,6 @@ fn weighted_cluster(cluster: &WeightedCluster) -> Result<Value> {
         host_rewrite_literal,
         origin: _,
     } = cluster;
-    if !metadata_match.is_empty() {
-        return Err("metadata_match has no translation".into());
-    }
     let mut value = json!({"weight": weight, "typed_per_filter_config": per_filter(filters)?});
     match cluster_header {
         None => value["name"] = json!(&**name),
@@ -224,6 +223,9 @@ fn weighted_cluster(cluster: &WeightedCluster) -> Result<Value> {
     }
     if let Some(host) = host_rewrite_literal {
         value["host_rewrite_literal"] = json!(text(host));
+    }
+    if !metadata_match.is_empty() {
+        value["metadata_match"] = lb_metadata(metadata_match);
     }
     set_mutation(&mut value, headers);
     Ok(value)
@@ -240,7 +242,7 @@ fn redirect(redirect: &Redirect) -> Result<Value> {
         strip_query,
     } = redirect;
     if *strip_port {
-        return Err("strip_port is not Envoy's".into());
+        return Err(NotEnvoys("strip_port").into());
     }
     let mut value = json!({"strip_query": strip_query});
     if let Some(scheme) = scheme {

@@ -1,12 +1,14 @@
-//! Listeners for connections.
+//! Listeners and their filter chains.
+
+use std::sync::Arc;
 
 use mesh_core::policy::{
     Cluster, ClusterLoadAssignment, FilterChain, FilterChainMatch, Listener, NetworkFilter,
-    TcpProxy,
+    RouteConfiguration, TcpProxy,
 };
 use serde_json::{Value, json};
 
-use super::{cluster, seconds};
+use super::{cluster, lb_metadata, manager_filter, route_configuration, seconds};
 use crate::{Result, envoy::ACCESS_LOG};
 
 /// The line of one connection: its listener, its flags and the endpoints tried.
@@ -22,32 +24,35 @@ pub fn tcp_resources<'a>(
     listeners: impl IntoIterator<Item = &'a Listener>,
     clusters: impl IntoIterator<Item = (&'a Cluster, &'a ClusterLoadAssignment)>,
 ) -> Result<Value> {
-    let listeners: Result<Vec<_>> = listeners.into_iter().map(listener).collect();
+    let one = |listener: &Listener| match &listener.hosts[..] {
+        [] => self::listener(listener, &[]),
+        _ => Err(format!("listener {}: hosts have no translation", listener.name).into()),
+    };
+    let listeners: Result<Vec<_>> = listeners.into_iter().map(one).collect();
     let clusters: Result<Vec<_>> = clusters.into_iter().map(|(c, e)| cluster(c, e)).collect();
     Ok(json!({"listeners": listeners?, "clusters": clusters?}))
 }
 
-fn listener(listener: &Listener) -> Result<Value> {
+/// But for its hosts, which Envoy has no place for.
+pub(super) fn listener(listener: &Listener, routes: &[Arc<RouteConfiguration>]) -> Result<Value> {
     let Listener {
         name,
         direction: _,
         port,
-        hosts,
+        hosts: _,
         filter_chains,
         default_filter_chain,
         origin: _,
     } = listener;
-    if !hosts.is_empty() {
-        return Err(format!("listener {name}: hosts have no translation").into());
-    }
-    let chains: Result<Vec<_>> = filter_chains.iter().map(|c| chain(name, c)).collect();
+    let chain = |c: &FilterChain| chain(name, c, routes);
+    let chains: Result<Vec<_>> = filter_chains.iter().map(chain).collect();
     let mut value = json!({
         "name": &**name,
         "address": {"socket_address": {"address": "0.0.0.0", "port_value": port.unwrap_or(0)}},
         "filter_chains": chains?,
     });
     if let Some(default) = default_filter_chain {
-        value["default_filter_chain"] = chain(name, default)?;
+        value["default_filter_chain"] = chain(default)?;
     }
     let inspected = |chain: &FilterChain| {
         let matches = &chain.matches;
@@ -66,16 +71,28 @@ fn listener(listener: &Listener) -> Result<Value> {
     Ok(value)
 }
 
-fn chain(listener: &str, chain: &FilterChain) -> Result<Value> {
-    let NetworkFilter::Tcp(proxy) = &chain.filter else {
-        return Err(format!("listener {listener}: a chain that is not for connections").into());
-    };
-    Ok(json!({
-        "filter_chain_match": matches(&chain.matches),
-        "filters": [{
+fn chain(listener: &str, chain: &FilterChain, routes: &[Arc<RouteConfiguration>]) -> Result<Value> {
+    let FilterChain {
+        name,
+        matches: conditions,
+        filter,
+    } = chain;
+    let filter = match filter {
+        NetworkFilter::Tcp(proxy) => json!({
             "name": "envoy.filters.network.tcp_proxy",
             "typed_config": tcp_proxy(listener, proxy)?,
-        }],
+        }),
+        NetworkFilter::Http(manager) => {
+            let found = routes.iter().find(|r| r.name == manager.route_config);
+            let found = found.ok_or_else(|| format!("no routes {}", manager.route_config))?;
+            manager_filter(&route_configuration(found)?, manager)?
+        }
+        other => return Err(format!("{other:?} has no translation").into()),
+    };
+    Ok(json!({
+        "name": &**name,
+        "filter_chain_match": matches(conditions),
+        "filters": [filter],
     }))
 }
 
@@ -109,10 +126,6 @@ fn tcp_proxy(listener: &str, proxy: &TcpProxy) -> Result<Value> {
         max_connect_attempts,
         origin: _,
     } = proxy;
-    let metadata = clusters.entries().iter().map(|e| &e.metadata_match);
-    if metadata.chain([metadata_match]).any(|m| !m.is_empty()) {
-        return Err(format!("listener {listener}: metadata_match has no translation").into());
-    }
     let mut value = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         "stat_prefix": "in",
@@ -129,13 +142,20 @@ fn tcp_proxy(listener: &str, proxy: &TcpProxy) -> Result<Value> {
         }],
     });
     match clusters.entries() {
-        [one] => value["cluster"] = json!(&*one.name),
+        [one] if one.metadata_match.is_empty() => value["cluster"] = json!(&*one.name),
         several => {
-            let entries = several
-                .iter()
-                .map(|e| json!({"name": &*e.name, "weight": e.weight}));
+            let entries = several.iter().map(|e| {
+                let mut value = json!({"name": &*e.name, "weight": e.weight});
+                if !e.metadata_match.is_empty() {
+                    value["metadata_match"] = lb_metadata(&e.metadata_match);
+                }
+                value
+            });
             value["weighted_clusters"] = json!({"clusters": entries.collect::<Vec<_>>()});
         }
+    }
+    if !metadata_match.is_empty() {
+        value["metadata_match"] = lb_metadata(metadata_match);
     }
     if let Some(limit) = max_connection_duration {
         value["max_downstream_connection_duration"] = json!(seconds(*limit));

@@ -98,6 +98,16 @@ impl FractionalPercent {
         }
     }
 
+    /// Of [`denominator`](Self::denominator).
+    pub const fn numerator(self) -> u32 {
+        self.numerator
+    }
+
+    /// 100, 10,000 or 1,000,000, as Envoy has it; or any other number above 0.
+    pub const fn denominator(self) -> u32 {
+        self.denominator
+    }
+
     /// Whether the draw `random` falls inside.
     pub const fn contains(self, random: u64) -> bool {
         random % (self.denominator as u64) < self.numerator as u64

@@ -77,11 +77,23 @@ fn try_load_as(client: &Client, registry: &Registry, text: &str) -> Result<Loade
         let fit = error.problems().iter().all(known);
         assert!(fit, "loaded, but not fit to publish: {error}");
     }
+    leave(text);
     Ok(Loaded {
         config: translated.config,
         notes,
         routes: translated.routes,
     })
+}
+
+/// Leaves what loads for the conformance tests, which have a real Envoy read what it means, when
+/// `MESH_TEST_DOCUMENTS` names a directory.
+fn leave(text: &str) {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let Some(dir) = std::env::var_os("MESH_TEST_DOCUMENTS") else {
+        return;
+    };
+    let name = BuildHasherDefault::<DefaultHasher>::new().hash_one(text);
+    fs::write(Path::new(&dir).join(format!("{name:016x}.yaml")), text).unwrap();
 }
 
 #[track_caller]

@@ -1,51 +1,15 @@
 //! No silence: every field of every message, given one at a time, changes what is published, or is
 //! refused, or is noted.
 
-mod balancing;
-mod documents;
-mod fields;
-mod gateway;
-mod gateway_filters;
-mod http_route;
-mod mesh;
-mod registry;
-mod routes;
-mod traffic_policy;
+mod probes;
 
 use std::collections::{BTreeSet, HashSet};
 
 use mesh_core::policy::Locality;
 
+use self::probes::{Probe, probes};
 use super::*;
 use crate::file::{Field, Schema, Support, reader::reads, schemas};
-
-/// A document in which `@` stands for a field of `schema`, and valid values of some of its fields.
-struct Probe {
-    schema: &'static str,
-    document: String,
-    fields: &'static [(&'static str, &'static str)],
-}
-
-/// A document for every field of every message.
-fn probes() -> Vec<Probe> {
-    [
-        documents::documents(),
-        routes::virtual_service(),
-        http_route::http_route(),
-        traffic_policy::destination_rule(),
-        traffic_policy::connections(),
-        balancing::load_balancing(),
-        registry::registry(),
-        mesh::mesh(),
-        gateway::routes(),
-        gateway::references(),
-        gateway::services(),
-        gateway_filters::filters(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
 
 /// What a load says.
 #[derive(Debug, PartialEq)]
