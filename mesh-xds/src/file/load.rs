@@ -12,7 +12,7 @@ use super::{
     node,
     problem::{At, LoadError, Note, Problem},
     reader::Reader,
-    stamps::{Stamp, stamps},
+    stamps::{Stamp, YAML, stamps},
 };
 
 /// The largest file that is read.
@@ -71,7 +71,7 @@ impl Loader {
     /// # Errors
     /// When the source itself cannot be read.
     pub(crate) fn refresh(&mut self, read: Read) -> Result<bool, LoadError> {
-        let files = stamps(&self.root).map_err(|e| unreadable(&self.root, &e))?;
+        let files = stamps(&self.root, YAML).map_err(|e| unreadable(&self.root, &e))?;
         let mut cache = HashMap::with_capacity(files.len());
         let mut changed = files.len() != self.cache.len();
         for (path, stamp) in files {
@@ -132,7 +132,7 @@ impl Loader {
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> LoadError {
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> LoadError {
     rejected(path, &format!("cannot be read: {error}"))
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// How the names of Istio's files end.
-const YAML: &[&str] = &["yaml", "yml"];
+pub(crate) const YAML: &[&str] = &["yaml", "yml"];
 
 /// Directories below the source's own, at most this deep.
 const MAX_DEPTH: usize = 16;
@@ -27,8 +27,8 @@ pub(crate) struct Stamp {
 }
 
 /// Stamps of the files of a source.
-pub(crate) fn stamps(root: &Path) -> io::Result<Stamps> {
-    files(root, YAML)?
+pub(crate) fn stamps(root: &Path, extensions: &[&str]) -> io::Result<Stamps> {
+    files(root, extensions)?
         .into_iter()
         .filter_map(|path| match fs::metadata(&path) {
             Ok(metadata) => Some(Ok((path, stamp(&metadata)))),
@@ -62,7 +62,7 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
 ///
 /// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
 /// kubelet swaps a ConfigMap (its files are linked to from beside it).
-pub(crate) fn files(root: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
+fn files(root: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
     let metadata = fs::metadata(root)?;
     if metadata.is_file() {
         return Ok(vec![root.to_owned()]);

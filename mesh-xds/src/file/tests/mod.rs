@@ -11,13 +11,14 @@ mod mirrors_and_cors;
 mod node;
 mod reader;
 mod routes;
+#[cfg(unix)]
+mod running;
 mod scope;
 mod seeds;
 mod strictness;
 mod support_table;
 mod traps;
 mod virtual_hosts;
-#[cfg(unix)]
 mod watching;
 
 use std::{
