@@ -108,6 +108,21 @@ pub fn services(count: usize) -> Vec<String> {
         .collect()
 }
 
+/// `count` services with a TCP port, all of one number, each of which gets a listener.
+pub fn tcp_services(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|i| {
+            let service = format!(
+                "  hosts: [t{i}.example.com]\n  addresses: [10.{}.{}.1]\n  ports: [{{number: 9000, \
+                 protocol: TCP}}]\n  resolution: STATIC\n  endpoints: [{{address: 10.0.0.1}}]\n",
+                i / 256,
+                i % 256
+            );
+            document("ServiceEntry", &format!("t{i}"), &service)
+        })
+        .collect()
+}
+
 /// `count` Services with an EndpointSlice and an `HTTPRoute` each, which also send to another namespace
 /// that grants it, and as many routes of one Service.
 pub fn gateway_routes(count: usize) -> Vec<String> {

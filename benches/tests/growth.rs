@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mesh_benches::{
     Result,
-    files::{Directory, canaries, gateway_routes, large_rules, services, wildcards},
+    files::{Directory, canaries, gateway_routes, large_rules, services, tcp_services, wildcards},
     measure::ThreadTime,
 };
 use mesh_core::Mesh;
@@ -45,6 +45,11 @@ fn loading_grows_in_proportion_to_the_rules() -> Result {
 #[test]
 fn loading_grows_in_proportion_to_services_ports_and_workloads() -> Result {
     grows_in_proportion(services)
+}
+
+#[test]
+fn loading_grows_in_proportion_to_services_with_listeners_of_their_own() -> Result {
+    grows_in_proportion(tcp_services)
 }
 
 #[test]

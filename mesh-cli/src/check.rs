@@ -1,9 +1,7 @@
 //! `mesh check`: what is wrong with the files, and what in them has no effect.
 
-use std::sync::Arc;
-
-use mesh_core::{DanglingRoute, Note, NoteKind, ParentStatus, RouteStatus, policy::Origin};
-use mesh_xds::file::Problem;
+use mesh_core::{DanglingRoute, policy::Origin};
+use mesh_xds::file::{Note, NoteKind, ParentStatus, Problem, RouteStatus};
 use serde::Serialize;
 
 use crate::{
@@ -23,7 +21,7 @@ pub(crate) struct Args {
     output: Output,
 }
 
-const WARNING: &str = NoteKind::Warning.as_str();
+const WARNING: &str = "warning";
 
 /// The JSON answer.
 #[derive(Debug, Serialize)]
@@ -154,16 +152,15 @@ fn text(report: &Report) -> String {
 }
 
 fn route(status: &RouteStatus) -> Route {
-    let place = &status.origin;
-    let (file, line) = file(place);
+    let place = format!("{}:{}", status.file, status.line);
     let whose = format!("{} {}/{}", status.kind, status.namespace, status.name);
     let lines = status.parents.iter();
     Route {
         kind: status.kind,
         namespace: status.namespace.to_string(),
         name: status.name.to_string(),
-        file: file.to_string(),
-        line,
+        file: status.file.to_string(),
+        line: status.line,
         parents: status.parents.iter().map(parent).collect(),
         text: lines
             .map(|parent| format!("status: {place}: {whose} at Service {parent}\n"))
@@ -194,35 +191,34 @@ fn parent(status: &ParentStatus) -> Parent {
 }
 
 fn note(note: &Note) -> Entry {
-    let (file, line) = file(&note.origin);
-    let problem = Problem {
-        file,
-        line,
-        field: note.field.clone(),
-        message: note.message.clone(),
+    let kind = match note.kind {
+        NoteKind::Skipped => "skipped",
+        NoteKind::Ignored => "ignored",
+        NoteKind::NotApplied => "not applied",
+        _ => WARNING,
     };
-    entry(note.kind.as_str(), &problem)
+    entry(kind, &note.at)
 }
 
 fn dangling(route: &DanglingRoute) -> Entry {
+    let (file, line) = match &route.origin {
+        Origin::File { path, line } => (path.clone(), *line),
+        other => (other.to_string().into(), 0),
+    };
     let message = format!(
         "cluster `{}` does not exist; requests to it fail with 503 (NC)",
         route.cluster
     );
-    note(&Note::new(
-        NoteKind::Warning,
-        route.origin.clone(),
-        "",
-        message,
-    ))
-}
-
-/// The file and the line; 0 stands for no line.
-fn file(origin: &Origin) -> (Arc<str>, u32) {
-    match origin {
-        Origin::File { path, line } => (path.clone(), *line),
-        other => (other.to_string().into(), 0),
-    }
+    let field = String::new();
+    entry(
+        WARNING,
+        &Problem {
+            file,
+            line,
+            field,
+            message,
+        },
+    )
 }
 
 fn entry(kind: &'static str, problem: &Problem) -> Entry {

@@ -3,10 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use mesh_core::{
-    ConfigError, DanglingRoute, Mesh, Note, RouteStatus,
+    ConfigError, DanglingRoute, Mesh,
     policy::{Locality, Origin},
 };
-use mesh_xds::{FileSource, Registry, file::Problem};
+use mesh_xds::{
+    FileSource, Registry,
+    file::{Note, Problem, RouteStatus},
+};
 
 /// Which files, and whose view of them.
 #[derive(Clone, Debug, clap::Args)]

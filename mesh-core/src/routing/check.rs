@@ -1,12 +1,14 @@
 //! What makes a whole `RouteConfiguration` wrong, whoever names it.
 
-use std::{collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
+use foldhash::fast::FixedState;
 use http::header::HOST;
 
 use super::host::Domain;
 use crate::policy::{
     HeaderMutation, Name, Origin, PathMatcher, PathRewrite, Route, RouteAction, RouteConfiguration,
+    VirtualHost,
 };
 
 /// A virtual host or route that an error speaks of.
@@ -100,30 +102,37 @@ impl Place {
 /// When Envoy would reject it, or one of its domains could never match.
 pub fn validate(config: &RouteConfiguration) -> Result<(), RouterError> {
     check_mutation(&config.headers, || Place::of(&config.name, &config.origin))?;
-    let mut seen: HashMap<String, Place> = HashMap::new();
+    let domains = config.virtual_hosts.iter().map(|h| h.domains.len()).sum();
+    // By domain in lower case, whose it is.
+    let mut seen: HashMap<Cow<'_, str>, &VirtualHost, FixedState> =
+        HashMap::with_capacity_and_hasher(domains, FixedState::default());
     for virtual_host in &config.virtual_hosts {
-        let here = Place::of(&virtual_host.name, &virtual_host.origin);
+        let here = || Place::of(&virtual_host.name, &virtual_host.origin);
         if virtual_host.domains.is_empty() {
-            return Err(RouterError::NoDomain(here));
+            return Err(RouterError::NoDomain(here()));
         }
         for domain in &virtual_host.domains {
             if Domain::parse(domain).is_none() {
                 return Err(RouterError::Wildcard {
                     domain: domain.clone(),
-                    virtual_host: here.into(),
+                    virtual_host: here().into(),
                 });
             }
-            if let Some(first) = seen.insert(domain.to_ascii_lowercase(), here.clone()) {
+            let lower = match domain.bytes().any(|b| b.is_ascii_uppercase()) {
+                true => Cow::Owned(domain.to_ascii_lowercase()),
+                false => Cow::Borrowed(&**domain),
+            };
+            if let Some(first) = seen.insert(lower, virtual_host) {
                 return Err(RouterError::DuplicateDomain {
                     domain: domain.clone(),
-                    first: first.into(),
-                    second: here.into(),
+                    first: Place::of(&first.name, &first.origin).into(),
+                    second: here().into(),
                 });
             }
         }
-        check_mutation(&virtual_host.headers, || here.clone())?;
+        check_mutation(&virtual_host.headers, here)?;
         for route in &virtual_host.routes {
-            check_route(route, || Place::of(&route.name, &route.origin), &here)?;
+            check_route(route, || Place::of(&route.name, &route.origin), here)?;
         }
     }
     Ok(())
@@ -132,7 +141,7 @@ pub fn validate(config: &RouteConfiguration) -> Result<(), RouterError> {
 fn check_route(
     route: &Route,
     place: impl Fn() -> Place,
-    virtual_host: &Place,
+    virtual_host: impl Fn() -> Place,
 ) -> Result<(), RouterError> {
     if let PathMatcher::SeparatedPrefix(prefix) = &route.matches.path
         && (prefix.is_empty() || prefix.ends_with('/') || prefix.contains(['?', '#']))
@@ -140,7 +149,7 @@ fn check_route(
         return Err(RouterError::SeparatedPrefix {
             prefix: prefix.clone(),
             route: place().into(),
-            virtual_host: virtual_host.clone().into(),
+            virtual_host: virtual_host().into(),
         });
     }
     check_mutation(&route.headers, &place)?;
@@ -156,7 +165,7 @@ fn check_route(
             return Err(RouterError::TemplateRewrite {
                 rewrite: rewrite.as_str().to_owned(),
                 route: place().into(),
-                virtual_host: virtual_host.clone().into(),
+                virtual_host: virtual_host().into(),
             });
         }
     }

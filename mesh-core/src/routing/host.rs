@@ -102,7 +102,7 @@ impl HostTable {
         if !Trie::fits(domains.iter().map(|(domain, _)| domain.fixed().len())) {
             return None;
         }
-        let mut exact = HashMap::default();
+        let mut exact = HashMap::with_capacity_and_hasher(domains.len(), FixedState::default());
         let (mut suffixes, mut prefixes, mut any) = (Vec::new(), Vec::new(), None);
         for &(domain, value) in domains {
             let mut bytes: Box<[u8]> = domain.fixed().to_ascii_lowercase().into_bytes().into();

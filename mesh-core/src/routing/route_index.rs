@@ -14,8 +14,12 @@ use super::{
 };
 use crate::policy::{PathMatcher, Route};
 
+/// `None` of few routes.
 #[derive(Debug)]
-pub(super) struct RouteIndex {
+pub(super) struct RouteIndex(Option<Index>);
+
+#[derive(Debug)]
+struct Index {
     sensitive: Trie,
     insensitive: Trie,
     /// The others.
@@ -35,6 +39,9 @@ const FEW: usize = 8;
 impl RouteIndex {
     /// `None` when the routes are too many (each counts twice) or too long to be counted in `u32`.
     pub(super) fn new(routes: &[Route]) -> Option<Self> {
+        if routes.len() <= FEW {
+            return Some(Self(None));
+        }
         let literals = routes
             .iter()
             .map(|r| literal(r).map_or(0, |(l, _)| l.len()));
@@ -58,11 +65,11 @@ impl RouteIndex {
                 None => general.push(value),
             }
         }
-        Some(Self {
+        Some(Self(Some(Index {
             sensitive: Trie::new(sensitive),
             insensitive: Trie::new(insensitive),
             general: general.into(),
-        })
+        })))
     }
 
     /// The first of `routes` (those the index was made of) that matches.
@@ -76,13 +83,13 @@ impl RouteIndex {
         if path.is_empty() {
             return None;
         }
-        if routes.len() <= FEW {
+        let Some(index) = &self.0 else {
             return routes.iter().position(|route| {
                 let mut failed = |_| ControlFlow::Break(());
                 path_matches(&route.matches, path)
                     && failures(&route.matches, head, random, &mut failed).is_continue()
             });
-        }
+        };
         let route = |candidate: u32| routes.get(candidate as usize >> 1);
         let holds = |candidate: u32| {
             candidate & 1 == 0
@@ -98,12 +105,15 @@ impl RouteIndex {
                 best = found;
             }
         };
-        self.sensitive.walk::<false>(path.as_bytes(), &mut consider);
-        if !self.insensitive.is_empty() {
-            self.insensitive
+        index
+            .sensitive
+            .walk::<false>(path.as_bytes(), &mut consider);
+        if !index.insensitive.is_empty() {
+            index
+                .insensitive
                 .walk::<true>(path.as_bytes(), &mut consider);
         }
-        let mut earlier = self
+        let mut earlier = index
             .general
             .iter()
             .take_while(|&&candidate| candidate < best);

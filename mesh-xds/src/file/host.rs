@@ -1,15 +1,18 @@
 //! Host names: short names and wildcards (istio.io host rules).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 /// `ResolveShortnameToFQDN`: a name without a dot belongs to the resource's namespace. A name with
 /// a dot is left alone, so `reviews.default` is *not* `reviews.default.svc.cluster.local`.
 pub(crate) fn resolve(host: &str, namespace: &str, domain: &str) -> Arc<str> {
-    let host = host.to_ascii_lowercase();
+    let host = match host.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(host.to_ascii_lowercase()),
+        false => Cow::Borrowed(host),
+    };
     if host.is_empty() || host == "*" || host.contains(['.', ':']) {
         host.into()
     } else {
-        format!("{host}.{namespace}.svc.{domain}").into()
+        [&*host, ".", namespace, ".svc.", domain].concat().into()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Files into documents: finding, reading and parsing, each file once per content.
 
 use std::{
-    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,7 +11,7 @@ use super::{
     node,
     problem::{At, LoadError, Note, Problem},
     reader::Reader,
-    stamps::{Stamp, YAML, stamps},
+    stamps::{Stamp, stamps},
 };
 
 /// The largest file that is read.
@@ -35,16 +34,17 @@ pub(crate) enum Read {
 pub(crate) struct Loader {
     root: PathBuf,
     namespace: Arc<str>,
-    cache: HashMap<PathBuf, Arc<Parsed>>,
+    /// In the order of paths.
+    files: Vec<(PathBuf, Parsed)>,
     /// How many files were parsed so far.
     pub(crate) parsed: usize,
 }
 
 /// One file: what a `stat` told of it, what is in it, and what that means.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parsed {
     stamp: Stamp,
-    content: Vec<u8>,
+    content: Arc<[u8]>,
     meaning: Arc<Meaning>,
 }
 
@@ -60,7 +60,7 @@ impl Loader {
         Self {
             root,
             namespace,
-            cache: HashMap::new(),
+            files: Vec::new(),
             parsed: 0,
         }
     }
@@ -71,15 +71,19 @@ impl Loader {
     /// # Errors
     /// When the source itself cannot be read.
     pub(crate) fn refresh(&mut self, read: Read) -> Result<bool, LoadError> {
-        let files = stamps(&self.root, YAML).map_err(|e| unreadable(&self.root, &e))?;
-        let mut cache = HashMap::with_capacity(files.len());
-        let mut changed = files.len() != self.cache.len();
-        for (path, stamp) in files {
-            let known = self.cache.get(&path);
+        let found = stamps(&self.root).map_err(|e| unreadable(&self.root, &e))?;
+        let mut files = Vec::with_capacity(found.len());
+        let mut changed = found.len() != self.files.len();
+        // Both are in the order of paths.
+        let mut before = self.files.iter().peekable();
+        for (path, stamp) in found {
+            while before.next_if(|(known, _)| *known < path).is_some() {}
+            let known = before.next_if(|(known, _)| *known == path);
+            let known = known.map(|(_, parsed)| parsed);
             if read == Read::Changed
                 && let Some(known) = known.filter(|known| known.stamp == stamp)
             {
-                cache.insert(path, known.clone());
+                files.push((path, known.clone()));
                 continue;
             }
             // The stamp is older than the content, never younger: what is written in between is
@@ -95,7 +99,7 @@ impl Loader {
                 Err(e) => return Err(unreadable(&path, &e)),
             };
             let meaning = match known {
-                Some(known) if known.content == content => known.meaning.clone(),
+                Some(known) if *known.content == *content => known.meaning.clone(),
                 _ => {
                     changed = true;
                     self.parsed += 1;
@@ -104,12 +108,12 @@ impl Loader {
             };
             let parsed = Parsed {
                 stamp,
-                content,
+                content: content.into(),
                 meaning,
             };
-            cache.insert(path, Arc::new(parsed));
+            files.push((path, parsed));
         }
-        self.cache = cache;
+        self.files = files;
         Ok(changed)
     }
 
@@ -118,9 +122,7 @@ impl Loader {
     /// # Errors
     /// When any file has a problem: all problems of all files.
     pub(crate) fn documents(&self) -> Result<Documents, LoadError> {
-        let mut files: Vec<_> = self.cache.iter().collect();
-        files.sort_by_key(|(path, _)| *path);
-        let files = || files.iter().map(|(_, parsed)| &parsed.meaning);
+        let files = || self.files.iter().map(|(_, parsed)| &parsed.meaning);
         let mut problems: Vec<Problem> = files().flat_map(|f| f.problems.clone()).collect();
         if !problems.is_empty() {
             problems.sort();
@@ -132,7 +134,7 @@ impl Loader {
     }
 }
 
-pub(crate) fn unreadable(path: &Path, error: &io::Error) -> LoadError {
+fn unreadable(path: &Path, error: &io::Error) -> LoadError {
     rejected(path, &format!("cannot be read: {error}"))
 }
 

@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 /// How the names of Istio's files end.
-pub(crate) const YAML: &[&str] = &["yaml", "yml"];
+const YAML: &[&str] = &["yaml", "yml"];
 
 /// Directories below the source's own, at most this deep.
 const MAX_DEPTH: usize = 16;
@@ -27,15 +28,12 @@ pub(crate) struct Stamp {
 }
 
 /// Stamps of the files of a source.
-pub(crate) fn stamps(root: &Path, extensions: &[&str]) -> io::Result<Stamps> {
-    files(root, extensions)?
-        .into_iter()
-        .filter_map(|path| match fs::metadata(&path) {
-            Ok(metadata) => Some(Ok((path, stamp(&metadata)))),
-            Err(e) if e.kind() == io::ErrorKind::NotFound && path != root => None,
-            Err(e) => Some(Err(e)),
-        })
-        .collect()
+pub(crate) fn stamps(root: &Path) -> io::Result<Stamps> {
+    let mut found = Vec::new();
+    walk(root, YAML, &mut |path, metadata| {
+        found.push((path, stamp(metadata)));
+    })?;
+    Ok(found)
 }
 
 fn stamp(metadata: &fs::Metadata) -> Stamp {
@@ -58,24 +56,32 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
     }
 }
 
-/// The files of a source: itself, or all below it that have one of these extensions.
+/// The files of a source: itself, or all below it that have one of these extensions, in the order of
+/// paths.
 ///
 /// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
 /// kubelet swaps a ConfigMap (its files are linked to from beside it).
-fn files(root: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
+#[cfg(feature = "xds")]
+pub(crate) fn files(root: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    walk(root, extensions, &mut |path, _| found.push(path))?;
+    Ok(found)
+}
+
+/// Takes a file and what a `stat` tells of it.
+type Found<'a> = dyn FnMut(PathBuf, &fs::Metadata) + 'a;
+
+fn walk(root: &Path, extensions: &[&str], found: &mut Found<'_>) -> io::Result<()> {
     let metadata = fs::metadata(root)?;
     if metadata.is_file() {
-        return Ok(vec![root.to_owned()]);
+        found(root.to_owned(), &metadata);
+        return Ok(());
     }
     if !metadata.is_dir() {
         // A pipe could keep its reader waiting for ever.
         return Err(io::Error::other("neither a file nor a directory"));
     }
-    let mut found = Vec::new();
-    let mut visited = HashSet::new();
-    visit(root, 0, extensions, &mut visited, &mut found)?;
-    found.sort();
-    Ok(found)
+    visit(root, 0, extensions, &mut HashSet::new(), found)
 }
 
 fn visit(
@@ -83,20 +89,19 @@ fn visit(
     depth: usize,
     extensions: &[&str],
     visited: &mut HashSet<PathBuf>,
-    found: &mut Vec<PathBuf>,
+    found: &mut Found<'_>,
 ) -> io::Result<()> {
     // A directory is read once, however many links lead to it.
     if depth > MAX_DEPTH || !visited.insert(fs::canonicalize(directory)?) {
         return Ok(());
     }
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_none_or(|n| n.as_encoded_bytes().starts_with(b"."));
-        if hidden {
-            continue;
-        }
+    let entries = fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name()));
+    let mut names: Vec<OsString> = entries.collect::<io::Result<_>>()?;
+    names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
+    // Names in order, directory by directory, are paths in order, which are dear to compare.
+    names.sort_unstable();
+    for name in names {
+        let path = directory.join(name);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
                 match visit(&path, depth + 1, extensions, visited, found) {
@@ -105,7 +110,7 @@ fn visit(
                 }
             }
             Ok(metadata) if metadata.is_file() && has_extension(&path, extensions) => {
-                found.push(path)
+                found(path, &metadata);
             }
             // Gone, or a link to nothing, or no file.
             Ok(_) => {}

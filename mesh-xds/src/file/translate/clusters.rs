@@ -31,7 +31,9 @@ const MAX_CONCURRENT_STREAMS: u32 = i32::MAX.cast_unsigned();
 
 /// `outbound|port|subset|host`, as istiod names clusters.
 pub(super) fn cluster_name(port: u16, subset: &str, host: &str) -> Name {
-    format!("outbound|{port}|{subset}|{host}").into()
+    ["outbound|", &port.to_string(), "|", subset, "|", host]
+        .concat()
+        .into()
 }
 
 /// Builds the clusters of all services, and of those that only routes name.
@@ -99,7 +101,7 @@ impl<'a> Group<'a> {
         std::iter::once(None).chain(subsets.iter().copied().map(Some))
     }
 
-    fn cluster(&self, subset: Option<&Subset>, discovery: Discovery) -> Cluster {
+    fn cluster(&self, subset: Option<&Subset>, blocks: Blocks, discovery: Discovery) -> Cluster {
         let name = subset.map_or("", |s| &*s.name);
         let mut cluster = Cluster::new(cluster_name(self.number, name, self.host));
         cluster.discovery = discovery;
@@ -120,7 +122,7 @@ impl<'a> Group<'a> {
             (None, Some(rule)) => rule.at().origin(),
             (None, None) => self.origin.clone(),
         };
-        apply(self.blocks(subset), self.protocol, &mut cluster);
+        apply(blocks, self.protocol, &mut cluster);
         cluster
     }
 
@@ -135,17 +137,12 @@ impl<'a> Group<'a> {
         blocks
     }
 
-    fn failover(&self, subset: Option<&Subset>) -> Option<Failover> {
-        let blocks = self.blocks(subset);
-        let rule = blocks.load_balancer.and_then(|lb| lb.locality);
+    fn failover(&self, blocks: &Blocks) -> Option<Failover> {
+        let rule = blocks.load_balancer.as_ref();
+        let rule = rule.and_then(|lb| lb.locality.as_ref());
         let has_outlier_detection = blocks.outlier_detection.is_some();
         let mesh = self.scope.mesh.locality.as_ref();
-        Failover::of(
-            self.scope.client(),
-            rule.as_ref(),
-            mesh,
-            has_outlier_detection,
-        )
+        Failover::of(self.scope.client(), rule, mesh, has_outlier_detection)
     }
 }
 
@@ -168,6 +165,7 @@ impl Builder<'_> {
         let targets = self.dns_targets(service, port);
         for subset in group.parts() {
             let labels = labels(subset);
+            let blocks = group.blocks(subset);
             let mut targets = targets.clone();
             targets.retain(|t| t.metadata.contains_all(&labels));
             let discovery = match (service.resolution, targets.first()) {
@@ -177,7 +175,7 @@ impl Builder<'_> {
                     }
                 }
                 _ => {
-                    if let Some(failover) = group.failover(subset) {
+                    if let Some(failover) = group.failover(&blocks) {
                         let rank = |t: &DnsTarget| failover.rank(&t.locality, &t.metadata);
                         let priorities = priorities(targets.iter().map(rank));
                         targets
@@ -187,7 +185,7 @@ impl Builder<'_> {
                     Discovery::StrictDns { targets }
                 }
             };
-            let cluster = group.cluster(subset, discovery);
+            let cluster = group.cluster(subset, blocks, discovery);
             self.config.clusters.push(Arc::new(cluster));
         }
     }
@@ -217,11 +215,13 @@ impl Builder<'_> {
     ) {
         let mut clusters = Vec::new();
         for subset in group.parts() {
-            let cluster = group.cluster(subset, Discovery::Assigned);
+            let blocks = group.blocks(subset);
+            let failover = group.failover(&blocks);
+            let cluster = group.cluster(subset, blocks, Discovery::Assigned);
             clusters.push(Part {
                 cluster: cluster.name.clone(),
                 labels: labels(subset),
-                failover: group.failover(subset),
+                failover,
             });
             self.config.clusters.push(Arc::new(cluster));
         }

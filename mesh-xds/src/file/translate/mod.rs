@@ -31,7 +31,7 @@ use std::{
 use foldhash::fast::FixedState;
 
 use mesh_core::{
-    Config, RouteStatus,
+    Config,
     policy::{Listener, Locality, Metadata, RouteConfiguration},
 };
 
@@ -43,6 +43,7 @@ use self::{
 use super::{
     kinds::Document,
     problem::{Note, Problem},
+    status::RouteStatus,
 };
 use crate::registry;
 
@@ -138,10 +139,7 @@ pub(crate) fn translate(
     // A rule is translated for each port, and says the same of each.
     notes.sort();
     notes.dedup_by(|next, first| {
-        let place = |note: &Note| (note.origin.clone(), note.kind);
-        let same = place(next) == place(first)
-            && next.field == first.field
-            && next.message == first.message;
+        let same = next.at == first.at && next.kind == first.kind;
         if same {
             first.missing_clusters.append(&mut next.missing_clusters);
         }

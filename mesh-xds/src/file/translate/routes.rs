@@ -219,9 +219,8 @@ impl<'a> Routes<'a> {
         };
         if service.is_none() {
             let mut implied = self.implied.borrow_mut();
-            implied
-                .entry((host.clone(), port))
-                .or_insert_with(|| to.at.clone());
+            let first = implied.entry((host.clone(), port));
+            first.or_insert_with(|| to.at.clone());
         }
         let subset = to.subset.as_ref();
         let name = cluster_name(port, subset.map_or("", |(name, _)| name), &host);
@@ -231,8 +230,7 @@ impl<'a> Routes<'a> {
             self.missing(&to.at, message, &name);
         }
         if let Some((subset, at)) = subset {
-            let namespace = self.namespace_of(&host);
-            let found = self.destination_rules.of(&host, namespace.as_deref());
+            let found = self.destination_rules.of(&host, self.namespace_of(&host));
             if found.and_then(|r| r.subset(subset)).is_none() {
                 let message = format!(
                     "no DestinationRule defines subset `{subset}` of `{host}`: requests are \
@@ -253,8 +251,7 @@ impl<'a> Routes<'a> {
 
     /// The connection pool that limits streams: that of the host's own traffic policy.
     pub(super) fn host_pool(&self, host: &str) -> Option<&'a ConnectionPoolSettings> {
-        let namespace = self.namespace_of(host);
-        let rule = self.destination_rules.of(host, namespace.as_deref())?;
+        let rule = self.destination_rules.of(host, self.namespace_of(host))?;
         for at in rule.unread_stream_limits() {
             let message = "idleTimeout and maxConnectionDuration of a port or subset do not limit \
                            TCP streams; those of the host's own trafficPolicy do, as in istiod";
@@ -264,10 +261,10 @@ impl<'a> Routes<'a> {
     }
 
     /// Where the owner's destination rules for a host are.
-    fn namespace_of(&self, host: &str) -> Option<Arc<str>> {
+    fn namespace_of<'h>(&'h self, host: &'h str) -> Option<&'h str> {
         match self.services.get(host) {
-            Some(service) => service.namespace.clone(),
-            None => host::kubernetes(host, &self.scope.domain).map(|(_, ns)| ns.into()),
+            Some(service) => service.namespace.as_deref(),
+            None => host::kubernetes(host, &self.scope.domain).map(|(_, ns)| ns),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The virtual hosts of one port, as istiod's `BuildSidecarOutboundVirtualHosts`.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, iter::repeat_n, net::IpAddr};
 
 use http::StatusCode;
 use mesh_core::policy::{
@@ -82,11 +82,13 @@ pub(super) fn on_port(
         if translated.is_empty() {
             continue;
         }
-        for (name, at) in &rule.hosts {
-            if rules.owns(index, name)
-                && !services.any_on_port(port, name)
-                && !hosts.add(name, &[], translated.clone(), at.origin())
-            {
+        let unknown =
+            |(name, _): &&(Name, At)| rules.owns(index, name) && !services.any_on_port(port, name);
+        let unknown: Vec<&(Name, At)> = rule.hosts.iter().filter(unknown).collect();
+        // The last takes the routes themselves, not a copy.
+        let routes = repeat_n(translated, unknown.len());
+        for ((name, at), routes) in unknown.into_iter().zip(routes) {
+            if !hosts.add(name, &[], routes, at.origin()) {
                 let message = format!("every name of `{name}` is taken by another rule");
                 notes.push(at.note(NoteKind::NotApplied, message));
             }
@@ -140,7 +142,7 @@ impl Hosts<'_> {
             return false;
         }
         let mut virtual_host = VirtualHost::new(domains, routes);
-        virtual_host.name = format!("{host}:{}", self.port).into();
+        virtual_host.name = [&**host, ":", &self.port.to_string()].concat().into();
         virtual_host.origin = at;
         self.virtual_hosts.push(virtual_host);
         true
@@ -162,14 +164,14 @@ fn domains(host: &Name, addresses: &[IpAddr], client: &Client) -> Vec<Name> {
 pub(super) fn names(host: &Name, client: &Client) -> Vec<Name> {
     let mut domains = vec![host.clone()];
     if !host::is_wildcard(host) {
-        domains.push(format!("{host}.").into());
+        domains.push([&**host, "."].concat().into());
     }
     if let Some((name, namespace)) = host::kubernetes(host, &client.domain) {
         if *namespace == *client.namespace {
             domains.push(name.into());
         }
-        domains.push(format!("{name}.{namespace}").into());
-        domains.push(format!("{name}.{namespace}.svc").into());
+        domains.push([name, ".", namespace].concat().into());
+        domains.push([name, ".", namespace, ".svc"].concat().into());
     }
     domains
 }

@@ -138,11 +138,18 @@ fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> Map<Name, usiz
 
 /// Istio's validation: `*` is no host of a rule for the mesh, and a rule's hosts do not overlap.
 fn check_hosts(hosts: &[(Name, At)], problems: &mut Vec<Problem>) {
+    for (_, at) in hosts.iter().filter(|(host, _)| &**host == "*") {
+        problems.push(at.problem("spec.hosts", "`*` is only allowed on gateways"));
+    }
+    if hosts.len() == 1 {
+        return;
+    }
     let mut exact: Map<&str, &At> = Map::default();
     for (host, at) in hosts {
         if &**host == "*" {
-            problems.push(at.problem("spec.hosts", "`*` is only allowed on gateways"));
-        } else if let Some(first) = exact.insert(host, at) {
+            continue;
+        }
+        if let Some(first) = exact.insert(host, at) {
             let message = format!("`{host}` is given twice, first on line {}", first.line);
             problems.push(at.problem("spec.hosts", message));
         }

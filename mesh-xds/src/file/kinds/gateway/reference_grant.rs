@@ -45,17 +45,23 @@ static TO: Schema = schema(
 );
 
 impl ReferenceGrant {
-    /// Whether routes of `kind` in `namespace` may send to the Service `name` of the grant's own
-    /// namespace.
-    pub(crate) fn permits(&self, kind: &str, namespace: &str, name: &str) -> bool {
+    /// The Services that it is about; `None` stands for all of the namespace.
+    pub(crate) fn services(&self) -> impl Iterator<Item = Option<&str>> {
+        let services = self.to.iter().filter(|to| to.is_service());
+        services.map(|to| to.name.as_deref().filter(|name| !name.is_empty()))
+    }
+
+    /// Whether routes of `kind` in `namespace` may send to its [`services`](Self::services).
+    pub(crate) fn is_for(&self, kind: &str, namespace: &str) -> bool {
         let from =
             |f: &From| *f.group == *super::GROUP && *f.kind == *kind && *f.namespace == *namespace;
-        let to = |t: &To| {
-            t.group.is_empty()
-                && *t.kind == *"Service"
-                && t.name.as_ref().is_none_or(|n| n.is_empty() || **n == *name)
-        };
-        self.from.iter().any(from) && self.to.iter().any(to)
+        self.from.iter().any(from)
+    }
+}
+
+impl To {
+    fn is_service(&self) -> bool {
+        self.group.is_empty() && *self.kind == *"Service"
     }
 }
 

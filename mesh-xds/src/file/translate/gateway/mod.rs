@@ -18,10 +18,7 @@ use std::{
     sync::Arc,
 };
 
-use mesh_core::{
-    Condition, ConditionType, ParentStatus, Reason, RouteStatus,
-    policy::{Name, Route},
-};
+use mesh_core::policy::{Name, Route};
 
 pub(super) use self::kubernetes::service_entries;
 use self::references::{References, Unresolved};
@@ -35,6 +32,7 @@ use crate::file::{
         gateway::{ParentRef, RouteKind, Rule},
     },
     problem::{Note, NoteKind},
+    status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
 };
 
 /// A route's document.
@@ -247,7 +245,8 @@ impl<'a> RouteDocument<'a> {
             kind: self.route.kind.as_str(),
             namespace: self.meta.namespace.clone(),
             name: self.meta.name.clone(),
-            origin: self.meta.at.origin(),
+            file: self.meta.at.file.clone(),
+            line: self.meta.at.line,
             parents,
         }
     }

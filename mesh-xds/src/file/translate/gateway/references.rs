@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use mesh_core::{Reason, policy::Name};
+use mesh_core::policy::Name;
 
 use super::{RouteDocument, Services};
 use crate::file::{
     kinds::{Document, ReferenceGrant, Resource, gateway::Target},
+    status::Reason,
     translate::{clusters::cluster_name, scope::Scope},
 };
 
@@ -15,8 +16,8 @@ use crate::file::{
 pub(super) struct References<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) services: &'a Services,
-    /// By the namespaces that they open.
-    grants: HashMap<&'a str, Vec<&'a ReferenceGrant>>,
+    /// By the namespaces that they open, and the Services there; `None` stands for all.
+    grants: HashMap<(&'a str, Option<&'a str>), Vec<&'a ReferenceGrant>>,
 }
 
 /// A reference that leads nowhere.
@@ -32,11 +33,13 @@ impl<'a> References<'a> {
         scope: &'a Scope<'a>,
         services: &'a Services,
     ) -> Self {
-        let mut grants: HashMap<&str, Vec<&ReferenceGrant>> = HashMap::new();
+        let mut grants: HashMap<_, Vec<_>> = HashMap::new();
         for document in documents {
             if let Resource::ReferenceGrant(grant) = &document.resource {
-                let of_namespace = grants.entry(&document.meta.namespace).or_default();
-                of_namespace.push(grant);
+                for service in grant.services() {
+                    let of_service = grants.entry((&*document.meta.namespace, service));
+                    of_service.or_default().push(grant);
+                }
             }
         }
         Self {
@@ -99,8 +102,10 @@ impl<'a> References<'a> {
     /// where the requests were going anyway.
     fn is_permitted(&self, route: &RouteDocument<'_>, namespace: &str, target: &Target) -> bool {
         let kind = route.route.kind.as_str();
-        let mut grants = self.grants.get(namespace).into_iter().flatten();
-        let granted = grants.any(|g| g.permits(kind, &route.meta.namespace, &target.name));
+        let granted = [Some(&*target.name), None].into_iter().any(|service| {
+            let mut grants = self.grants.get(&(namespace, service)).into_iter().flatten();
+            grants.any(|grant| grant.is_for(kind, &route.meta.namespace))
+        });
         let about = |p: &crate::file::kinds::gateway::ParentRef| {
             p.is_service() && p.name == target.name && p.namespace.as_deref() == Some(namespace)
         };
