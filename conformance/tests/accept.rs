@@ -20,7 +20,7 @@ use mesh_conformance::{
     translate::{NotEnvoys, config_resources},
 };
 use mesh_core::{Config, policy::Locality};
-use mesh_xds::FileSource;
+use mesh_xds::{EnvoySource, FileSource};
 use serde_json::{Value, json};
 
 /// A set of documents that belong together.
@@ -189,7 +189,14 @@ fn envoy_accepts_every_translated_config() -> Result {
         };
         loaded_files += usize::from(index < of_files);
         match config_resources(&config) {
-            Ok(resources) => translated.push((set.name.clone(), resources)),
+            Ok(resources) => {
+                // What Envoy is given, the mesh reads as well.
+                let text = json!({"static_resources": resources}).to_string();
+                if let Err(error) = EnvoySource::parse("envoy.json", &text) {
+                    return Err(format!("{}: {error}\n{resources:#}", set.name).into());
+                }
+                translated.push((set.name.clone(), resources));
+            }
             Err(error) => match error.downcast_ref::<NotEnvoys>() {
                 Some(NotEnvoys(name)) => *excluded.entry(name).or_default() += 1,
                 None => return Err(format!("{}: {error}", set.name).into()),

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 const SEED: &str = include_str!("../../mesh-xds/src/resource/tests/seeds/static.yaml");
 
 const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 
 /// The connection manager of the seed's listener.
@@ -77,6 +78,10 @@ async fn envoy_reads_our_bytes() -> Result {
     let file = |name: &str| directory.join(name).to_string_lossy().into_owned();
     fs::write(file("clusters.pb"), response(CLUSTER, clusters.clone()))?;
     fs::write(file("routes.pb"), response(ROUTES, vec![routes.clone()]))?;
+    fs::write(
+        file("listeners.pb"),
+        response(LISTENER, vec![listeners[1].clone()]),
+    )?;
     let source = |name| json!({"path_config_source": {"path": file(name)}});
     let extension = |name: &str, kind: &str| {
         let url = format!("type.googleapis.com/envoy.extensions.filters.http.{name}.v3.{kind}");
@@ -84,7 +89,10 @@ async fn envoy_reads_our_bytes() -> Result {
     };
     let envoy = Envoy::run(json!({
         "node": {"id": "bytes", "cluster": "bytes"},
-        "dynamic_resources": {"cds_config": source("clusters.pb")},
+        "dynamic_resources": {
+            "cds_config": source("clusters.pb"),
+            "lds_config": source("listeners.pb"),
+        },
         "static_resources": {"listeners": [{
             "name": "out",
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
@@ -116,6 +124,14 @@ async fn envoy_reads_our_bytes() -> Result {
     back.sort_by_key(by_bytes);
     sent.sort_by_key(by_bytes);
     assert_eq!(back, sent);
+    let configs = dump["configs"].as_array().into_iter().flatten();
+    let mut dynamic = configs.filter_map(|config| config["dynamic_listeners"].as_array());
+    let dynamic = dynamic.next().ok_or("no listeners")?;
+    // Without a `stat_prefix`, which we do not read, Envoy does not use it; it shows what it has read.
+    let read = &dynamic[0]["error_state"]["failed_configuration"];
+    let shown = json!({"resources": [read]});
+    let back = EnvoySource::encode("dump.json", &shown.to_string())?;
+    assert_eq!(back, listeners[1..]);
     fs::remove_dir_all(&directory)?;
     Ok(())
 }

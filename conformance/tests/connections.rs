@@ -16,13 +16,15 @@ use mesh_conformance::{
     translate::tcp_resources,
 };
 use mesh_core::{
-    Config, Flag, Mesh, Random, Seeded,
+    Flag, Mesh, Random, Seeded,
     policy::{
         Address, Cluster, ClusterLoadAssignment, Endpoint, FilterChain, FilterChainMatch, LbPolicy,
         Listener, Name, ServerName, TcpProxy, Thresholds, TransportProtocol,
     },
 };
 use mesh_http::tcp::{Connector, Target};
+use mesh_xds::EnvoySource;
+use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -66,18 +68,12 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> (Cluster, ClusterLoadAssignm
     (cluster, endpoints.collect())
 }
 
+/// The mesh reads what Envoy reads.
 fn mesh(listeners: &[Listener], clusters: &Clusters) -> Result<Mesh> {
-    let mut config = Config {
-        listeners: listeners.to_vec(),
-        ..Config::default()
-    };
-    for (cluster, endpoints) in clusters {
-        let name = cluster.name.clone();
-        config.assignments.insert(name, endpoints.clone().into());
-        config.clusters.push(cluster.clone().into());
-    }
+    let resources = tcp_resources(listeners, clusters.iter().map(|(c, e)| (c, e)))?;
+    let text = json!({"static_resources": resources}).to_string();
     let mesh = Mesh::new();
-    mesh.publish(config)?;
+    mesh.publish(EnvoySource::parse("envoy.json", &text)?.config)?;
     Ok(mesh)
 }
 

@@ -61,7 +61,7 @@ impl Listeners {
         let mut seen: HashMap<(Option<u16>, String), usize> = HashMap::new();
         let mut addresses = Vec::with_capacity(policies.len());
         for (index, listener) in policies.iter().enumerate() {
-            check(listener).map_err(|error| (index, error))?;
+            validate_listener(listener).map_err(|error| (index, error))?;
             let place = u32::try_from(index).map_err(|_| (index, ListenerError::TooLarge))?;
             addresses.push(listener.hosts.iter().find_map(|h| h.parse().ok()));
             let hosts: Vec<&str> = match &listener.hosts[..] {
@@ -214,7 +214,11 @@ pub(crate) fn http_chain(listener: &Listener) -> Option<&FilterChain> {
     matches!(chain.filter, NetworkFilter::Http(_)).then_some(chain)
 }
 
-fn check(listener: &Listener) -> Result<(), ListenerError> {
+/// Whether a listener can be used, for itself: its filter chains, not the others of its port.
+///
+/// # Errors
+/// Why it cannot.
+pub fn validate_listener(listener: &Listener) -> Result<(), ListenerError> {
     if listener.chains().next().is_none() {
         return Err(ListenerError::NoChain);
     }

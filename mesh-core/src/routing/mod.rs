@@ -57,7 +57,7 @@ pub use self::{
     head::RequestHead,
     host::find_virtual_host,
     internal_redirect::{NotFollowed, Redirects, becomes_get, copy_headers},
-    listeners::{ListenerError, NoTcpRoute, TcpRoute},
+    listeners::{ListenerError, NoTcpRoute, TcpRoute, validate_listener},
     matching::{Condition, matches},
     mirror::{mirror_cluster, mirrors, shadow_host},
     mismatch::Mismatch,

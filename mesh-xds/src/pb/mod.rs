@@ -22,7 +22,10 @@ pub use self::generated::{
                     cors::v3 as cors, fault::v3 as fault, header_mutation::v3 as header_mutation,
                     router::v3 as router,
                 },
-                network::http_connection_manager::v3 as http_connection_manager,
+                network::{
+                    http_connection_manager::v3 as http_connection_manager,
+                    tcp_proxy::v3 as tcp_proxy,
+                },
             },
             internal_redirect::{
                 allow_listed_routes::v3 as allow_listed_routes,

@@ -29,15 +29,16 @@ impl Resources {
         let by_name: HashMap<_, _> = self.routes.iter().map(|r| (&r.name, r)).collect();
         let mut added = HashMap::new();
         for listener in &self.listeners {
-            let (name, found) = match &listener.routes {
-                Routes::Rds(name) => {
+            let (name, found) = match listener.routes() {
+                None => (Name::default(), None),
+                Some(Routes::Rds(name)) => {
                     let found = by_name.get(name).copied().cloned();
                     (name.clone(), found)
                 }
-                Routes::Inline(routes) if routes.name.is_empty() => {
+                Some(Routes::Inline(routes)) if routes.name.is_empty() => {
                     (listener.name.clone(), Some(routes.clone()))
                 }
-                Routes::Inline(routes) => (routes.name.clone(), Some(routes.clone())),
+                Some(Routes::Inline(routes)) => (routes.name.clone(), Some(routes.clone())),
             };
             let name = match found {
                 Some(routes) => add(&mut config, &mut added, &listener.name, name, routes),

@@ -1,22 +1,28 @@
-//! `Listener` and its `HttpConnectionManager`.
+//! `Listener`, its filter chains and its `HttpConnectionManager`.
 
 use std::sync::Arc;
 
-use mesh_core::policy::{
-    FilterChain, HttpConnectionManager, HttpFilter, Listener as Policy, Name, RouteConfiguration,
-    UpgradeConfig,
+use mesh_core::{
+    policy::{
+        FilterChain, FilterChainMatch, HttpConnectionManager, HttpFilter, Listener as Policy, Name,
+        NetworkFilter, RouteConfiguration, TcpProxy, UpgradeConfig,
+    },
+    routing::validate_listener,
 };
 
 use super::{
     cluster::{config_source, plaintext},
     endpoint::host_and_port,
     filter::{http_filters, upgrade},
+    filter_chain_match::filter_chain_match,
     matcher::list,
     report::At,
     route::route_configuration,
-    value::{required_text, unpack},
+    tcp_proxy::tcp_proxy,
+    value::{is, required_text, unpack},
 };
 use crate::pb::{
+    self,
     core::{TrafficDirection, address::Address},
     http_connection_manager::{self, http_connection_manager::RouteSpecifier},
     listener::{self, filter::ConfigType},
@@ -29,17 +35,44 @@ pub struct Listener {
     pub name: Name,
     /// The port that callers dial; `None`, from an `api_listener` or port 0, is every port.
     pub port: Option<u16>,
+    /// `filter_chains`. At most one of all is for requests: it serves every request of the port.
+    pub chains: Vec<Chain>,
+    /// `default_filter_chain`.
+    pub default_chain: Option<Chain>,
+    /// Where it was configured.
+    pub origin: mesh_core::policy::Origin,
+}
+
+/// A filter chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its name; may be empty.
+    pub name: Name,
+    /// Which connections it serves.
+    pub matches: FilterChainMatch,
+    /// What it does with them.
+    pub filter: Filter,
+}
+
+/// The network filter of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// `HttpConnectionManager`
+    Http(Manager),
+    /// `TcpProxy`
+    Tcp(Box<TcpProxy>),
+}
+
+/// What an `HttpConnectionManager` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manager {
     /// Its routes.
     pub routes: Routes,
     /// `http_filters`, without the router.
     pub filters: Vec<HttpFilter>,
     /// `upgrade_configs`.
     pub upgrades: Vec<UpgradeConfig>,
-    /// Where it was configured.
-    pub origin: mesh_core::policy::Origin,
 }
-
-type Manager = (Routes, Vec<HttpFilter>, Vec<UpgradeConfig>);
 
 /// Where a listener's routes are from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +84,47 @@ pub enum Routes {
 }
 
 impl Listener {
+    /// All chains, the default one last.
+    fn all(&self) -> impl Iterator<Item = &Chain> {
+        self.chains.iter().chain(&self.default_chain)
+    }
+
+    /// Its routes; `None` when it is for connections only.
+    pub fn routes(&self) -> Option<&Routes> {
+        self.all().find_map(|chain| match &chain.filter {
+            Filter::Http(manager) => Some(&manager.routes),
+            Filter::Tcp(_) => None,
+        })
+    }
+
+    /// The clusters that its connections, but for requests, are led to.
+    pub fn tcp_clusters(&self) -> impl Iterator<Item = &Name> {
+        let proxies = self.all().filter_map(|chain| match &chain.filter {
+            Filter::Http(_) => None,
+            Filter::Tcp(proxy) => Some(proxy),
+        });
+        proxies.flat_map(|proxy| proxy.clusters.entries().iter().map(|entry| &entry.name))
+    }
+
     /// The policy, with the name of the routes that were found for it.
     pub fn policy(&self, route_config: Name) -> Policy {
-        let mut http = HttpConnectionManager::new(route_config.clone());
-        http.http_filters.clone_from(&self.filters);
-        http.upgrades.clone_from(&self.upgrades);
-        let mut policy = Policy::outbound(self.port, route_config);
+        let chain = |chain: &Chain| FilterChain {
+            name: chain.name.clone(),
+            matches: chain.matches.clone(),
+            filter: match &chain.filter {
+                Filter::Tcp(proxy) => NetworkFilter::Tcp((**proxy).clone()),
+                Filter::Http(manager) => {
+                    let mut http = HttpConnectionManager::new(route_config.clone());
+                    http.http_filters.clone_from(&manager.filters);
+                    http.upgrades.clone_from(&manager.upgrades);
+                    http.into()
+                }
+            },
+        };
+        let mut policy = Policy::outbound(self.port, route_config.clone());
         policy.name = self.name.clone();
-        policy.filter_chains = vec![FilterChain::new(http.into())];
+        policy.filter_chains = self.chains.iter().map(chain).collect();
+        policy.default_filter_chain = self.default_chain.as_ref().map(chain);
         policy.origin = self.origin.clone();
         policy
     }
@@ -70,7 +136,7 @@ pub(super) fn listener(at: &At<'_>, pb: &listener::Listener) -> Option<Listener>
         at.field("traffic_direction")
             .fail("inbound listeners are not supported yet");
     }
-    let (port, manager) = match &pb.api_listener {
+    let listener = match &pb.api_listener {
         Some(api) => {
             if !pb.filter_chains.is_empty() || pb.default_filter_chain.is_some() {
                 at.field("api_listener").fail("excludes filter chains");
@@ -81,19 +147,45 @@ pub(super) fn listener(at: &At<'_>, pb: &listener::Listener) -> Option<Listener>
             let api_at = at.field("api_listener");
             let any = api_at.field("api_listener");
             let pb = unpack(&any, any.required(api.api_listener.as_ref())?)?;
-            (None, manager(&any, &pb)?)
+            let chain = Chain {
+                name: Name::default(),
+                matches: FilterChainMatch::default(),
+                filter: Filter::Http(manager(&any, &pb)?),
+            };
+            Listener {
+                name: name?,
+                port: None,
+                chains: vec![chain],
+                default_chain: None,
+                origin: at.origin(),
+            }
         }
-        None => (port(at, pb), chain(at, pb)?),
+        None => {
+            let port = port(at, pb);
+            let default = at.field("default_filter_chain");
+            let given = pb.default_filter_chain.as_ref();
+            let default_chain = given.map(|pb| filter_chain(&default, pb));
+            let chains = list(&at.field("filter_chains"), &pb.filter_chains, filter_chain);
+            if chains.len() < pb.filter_chains.len() {
+                return None;
+            }
+            Listener {
+                name: name?,
+                port,
+                chains,
+                default_chain: match default_chain {
+                    Some(chain) => Some(chain?),
+                    None => None,
+                },
+                origin: at.origin(),
+            }
+        }
     };
-    let (routes, filters, upgrades) = manager;
-    Some(Listener {
-        name: name?,
-        port,
-        routes,
-        filters,
-        upgrades,
-        origin: at.origin(),
-    })
+    // Here rather than when it is published, so that the resource is rejected and no other.
+    if let Err(error) = validate_listener(&listener.policy(Name::default())) {
+        at.field("filter_chains").fail(error.to_string());
+    }
+    Some(listener)
 }
 
 fn port(at: &At<'_>, pb: &listener::Listener) -> Option<u16> {
@@ -111,35 +203,17 @@ fn port(at: &At<'_>, pb: &listener::Listener) -> Option<u16> {
     }
 }
 
-/// The one filter chain there may be.
-fn chain(at: &At<'_>, pb: &listener::Listener) -> Option<Manager> {
-    let chains = at.field("filter_chains");
-    let default = at.field("default_filter_chain");
-    match (&pb.filter_chains[..], &pb.default_filter_chain) {
-        ([one], None) => filter_chain(&chains.index(0), one),
-        ([], Some(one)) => filter_chain(&default, one),
-        ([], None) => {
-            chains.fail("is required");
-            None
-        }
-        ([_], Some(_)) => {
-            default.fail("beside another filter chain is not supported yet");
-            None
-        }
-        _ => {
-            chains.fail("more than one is not supported yet");
-            None
-        }
-    }
-}
-
-fn filter_chain(at: &At<'_>, pb: &listener::FilterChain) -> Option<Manager> {
+fn filter_chain(at: &At<'_>, pb: &listener::FilterChain) -> Option<Chain> {
     if let Some(pb) = &pb.transport_socket {
         plaintext(&at.field("transport_socket"), pb);
     }
+    let matches = match &pb.filter_chain_match {
+        Some(pb) => filter_chain_match(&at.field("filter_chain_match"), pb),
+        None => Some(FilterChainMatch::default()),
+    };
     let filters = at.field("filters");
     let [filter] = &pb.filters[..] else {
-        filters.fail("must be the HTTP connection manager alone");
+        filters.fail("must be the HTTP connection manager or the TCP proxy alone");
         return None;
     };
     let filter_at = filters.index(0);
@@ -148,7 +222,16 @@ fn filter_chain(at: &At<'_>, pb: &listener::FilterChain) -> Option<Manager> {
         at.fail("is required");
         return None;
     };
-    manager(&at, &unpack(&at, any)?)
+    let filter = if is::<pb::tcp_proxy::TcpProxy>(any) {
+        Filter::Tcp(tcp_proxy(&at, &unpack(&at, any)?)?.into())
+    } else {
+        Filter::Http(manager(&at, &unpack(&at, any)?)?)
+    };
+    Some(Chain {
+        name: pb.name.as_str().into(),
+        matches: matches?,
+        filter,
+    })
 }
 
 fn manager(at: &At<'_>, pb: &http_connection_manager::HttpConnectionManager) -> Option<Manager> {
@@ -172,5 +255,9 @@ fn manager(at: &At<'_>, pb: &http_connection_manager::HttpConnectionManager) -> 
         &pb.upgrade_configs,
         |at, pb| upgrade(at, &pb.upgrade_type, pb.enabled),
     );
-    Some((routes, filters, upgrades))
+    Some(Manager {
+        routes,
+        filters,
+        upgrades,
+    })
 }

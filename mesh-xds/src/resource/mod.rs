@@ -16,6 +16,7 @@ mod circuit_breakers;
 mod cluster;
 mod endpoint;
 mod filter;
+mod filter_chain_match;
 mod forward;
 mod header;
 mod internal_redirect;
@@ -30,6 +31,7 @@ pub(crate) mod report;
 mod retry;
 mod route;
 mod subset;
+mod tcp_proxy;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -45,7 +47,7 @@ pub use self::{
     assemble::Resources,
     cluster::{Cluster, Endpoints},
     endpoint::Assignment,
-    listener::{Listener, Routes},
+    listener::{Chain, Filter, Listener, Manager, Routes},
     report::Finding,
 };
 use crate::pb::{self, protobuf::Any, schema};

@@ -44,7 +44,7 @@ impl Cascade {
                 continue;
             }
             ports.insert(listener.port, name);
-            if let Routes::Rds(rds) = &listener.routes
+            if let Some(Routes::Rds(rds)) = listener.routes()
                 && resources.routes.iter().all(|r| r.name != *rds)
             {
                 resources.routes.push(self.routes_or_none(rds));
@@ -65,7 +65,7 @@ impl Cascade {
     /// One listener and its routes, alone.
     pub(super) fn alone(&self, listener: &Listener) -> Config {
         let mut resources = Resources::default();
-        if let Routes::Rds(rds) = &listener.routes {
+        if let Some(Routes::Rds(rds)) = listener.routes() {
             resources.routes.push(self.routes_or_none(rds));
         }
         resources.listeners.push(listener.clone());
@@ -73,12 +73,13 @@ impl Cascade {
     }
 
     pub(super) fn has_routes(&self, listener: &Listener) -> bool {
-        match &listener.routes {
-            Routes::Rds(name) => self
+        match listener.routes() {
+            Some(Routes::Rds(name)) => self
                 .routes
                 .get(name)
                 .is_some_and(|r| routes_of(r).is_some()),
-            Routes::Inline(_) => true,
+            Some(Routes::Inline(_)) => true,
+            None => false,
         }
     }
 

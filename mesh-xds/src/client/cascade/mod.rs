@@ -206,13 +206,22 @@ impl Cascade {
         has_old: bool,
         now: Instant,
     ) -> bool {
-        match &listener_of(listener).map(|l| &l.routes) {
+        let Some(of) = listener_of(listener) else {
+            return true;
+        };
+        let mut known = true;
+        for cluster in of.tcp_clusters() {
+            // Without one that a wildcard does not have, connections fail and say so.
+            known &= self.is_known(look, ads, cluster).unwrap_or(true);
+        }
+        let routes_known = match of.routes() {
             Some(Routes::Rds(name)) => self.settle_routes(look, ads, name, now),
             Some(Routes::Inline(routes)) => {
                 self.lead_to_known(look, ads, &listener.name, routes, has_old, now)
             }
             None => true,
-        }
+        };
+        known && routes_known
     }
 
     /// Brings routes into force once their clusters are known. Whether there are some in force, or
@@ -320,6 +329,9 @@ impl Cascade {
                 names.insert(name.clone());
             });
         }
+        for listener in self.listeners.values().filter_map(|l| listener_of(l)) {
+            names.extend(listener.tcp_clusters().cloned());
+        }
         let before = std::mem::take(&mut self.clusters);
         self.users.clear();
         for name in names {
@@ -357,13 +369,12 @@ impl Cascade {
 
     /// The routes of listeners in force.
     fn routes_in_force(&self) -> Vec<Arc<RouteConfiguration>> {
-        let inline =
-            self.listeners
-                .values()
-                .filter_map(|listener| match &listener_of(listener)?.routes {
-                    Routes::Inline(routes) => Some(routes.clone()),
-                    Routes::Rds(_) => None,
-                });
+        let inline = self.listeners.values().filter_map(|listener| {
+            match listener_of(listener)?.routes()? {
+                Routes::Inline(routes) => Some(routes.clone()),
+                Routes::Rds(_) => None,
+            }
+        });
         let named = self
             .routes
             .values()

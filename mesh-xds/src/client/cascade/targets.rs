@@ -66,6 +66,9 @@ impl Targets {
             let alone = cascade.alone(listener);
             let (Some(policy), Some(routes)) = (alone.listeners.first(), alone.routes.first())
             else {
+                problems.push(format!(
+                    "Listener `{name}` is not used: it has no HTTP connection manager"
+                ));
                 continue;
             };
             let (_, port) = split(host);

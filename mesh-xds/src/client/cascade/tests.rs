@@ -360,3 +360,72 @@ fn targets_of_a_port_share_a_listener_and_keep_their_own_virtual_host() {
         ["RouteConfiguration `d` has no virtual host for `d:80`"]
     );
 }
+
+/// A listener for connections, to `cluster`.
+fn tcp_listener(name: &str, cluster: &str) -> Any {
+    use pb::{core, listener, tcp_proxy};
+    let proxy = tcp_proxy::TcpProxy {
+        cluster_specifier: Some(tcp_proxy::tcp_proxy::ClusterSpecifier::Cluster(
+            cluster.to_owned(),
+        )),
+        ..Default::default()
+    };
+    let address = core::SocketAddress {
+        address: "127.0.0.1".to_owned(),
+        port_specifier: Some(core::socket_address::PortSpecifier::PortValue(9)),
+        ..Default::default()
+    };
+    any(&listener::Listener {
+        name: name.to_owned(),
+        address: Some(core::Address {
+            address: Some(core::address::Address::SocketAddress(address)),
+        }),
+        filter_chains: vec![listener::FilterChain {
+            filters: vec![listener::Filter {
+                name: "tcp".to_owned(),
+                config_type: Some(listener::filter::ConfigType::TypedConfig(any(&proxy))),
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    })
+}
+
+#[test]
+fn listeners_for_connections_wait_for_their_clusters_and_keep_them() {
+    let mut hand = Hand::new(&[]);
+    let listeners = |hand: &Hand| hand.cascade.config(&hand.ads).0.listeners.len();
+    let waiting = hand.send(Kind::Listener, &[tcp_listener("bytes", "c")]);
+    assert!(waiting.contains(&"Cluster `c`".to_owned()), "{waiting:?}");
+    assert_eq!(listeners(&hand), 0);
+    let waiting = hand.send(Kind::Cluster, &[eds_cluster("c", "c")]);
+    assert_eq!(waiting, ["ClusterLoadAssignment `c`"]);
+    assert_eq!(listeners(&hand), 0);
+    assert!(
+        hand.send(Kind::ClusterLoadAssignment, &[endpoints("c")])
+            .is_empty()
+    );
+    assert_eq!(
+        (listeners(&hand), hand.clusters()),
+        (1, vec!["c".to_owned()])
+    );
+    // A cluster that was deleted stays for as long as the listener leads to it.
+    hand.send(Kind::Cluster, &[]);
+    assert_eq!(hand.clusters(), ["c"]);
+    hand.send(Kind::Listener, &[]);
+    assert_eq!((listeners(&hand), hand.clusters()), (0, vec![]));
+}
+
+#[test]
+fn a_target_without_requests_is_a_problem() {
+    let mut hand = Hand::new(&["a:9"]);
+    hand.send(Kind::Listener, &[tcp_listener("a:9", "c")]);
+    hand.send(Kind::Cluster, &[eds_cluster("c", "c")]);
+    hand.send(Kind::ClusterLoadAssignment, &[endpoints("c")]);
+    let (config, problems) = hand.cascade.config(&hand.ads);
+    assert!(config.listeners.is_empty());
+    assert_eq!(
+        problems,
+        ["Listener `a:9` is not used: it has no HTTP connection manager"]
+    );
+}

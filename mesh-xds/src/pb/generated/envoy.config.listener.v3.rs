@@ -51,6 +51,8 @@ pub struct FilterChain {
     pub transport_socket: ::core::option::Option<
         super::super::core::v3::TransportSocket,
     >,
+    #[prost(string, tag = "7")]
+    pub name: ::prost::alloc::string::String,
 }
 impl ::prost::Name for FilterChain {
     const NAME: &'static str = "FilterChain";
@@ -62,8 +64,19 @@ impl ::prost::Name for FilterChain {
         "/envoy.config.listener.v3.FilterChain".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FilterChainMatch {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FilterChainMatch {
+    #[prost(message, optional, tag = "8")]
+    pub destination_port: ::core::option::Option<u32>,
+    #[prost(message, repeated, tag = "3")]
+    pub prefix_ranges: ::prost::alloc::vec::Vec<super::super::core::v3::CidrRange>,
+    #[prost(string, repeated, tag = "11")]
+    pub server_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "9")]
+    pub transport_protocol: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "10")]
+    pub application_protocols: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 impl ::prost::Name for FilterChainMatch {
     const NAME: &'static str = "FilterChainMatch";
     const PACKAGE: &'static str = "envoy.config.listener.v3";

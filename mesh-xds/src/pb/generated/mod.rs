@@ -78,6 +78,11 @@ pub mod v3 {
 include!("envoy.extensions.filters.network.http_connection_manager.v3.rs");
 }
 }
+pub mod tcp_proxy {
+pub mod v3 {
+include!("envoy.extensions.filters.network.tcp_proxy.v3.rs");
+}
+}
 }
 }
 pub mod internal_redirect {

@@ -21,6 +21,7 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &CONFIG_COMMON_MUTATION_RULES_V3_HEADER_MUTATION,
     &CONFIG_CORE_V3_ADDRESS,
     &CONFIG_CORE_V3_AGGREGATED_CONFIG_SOURCE,
+    &CONFIG_CORE_V3_CIDR_RANGE,
     &CONFIG_CORE_V3_CONFIG_SOURCE,
     &CONFIG_CORE_V3_DATA_SOURCE,
     &CONFIG_CORE_V3_HEADER_VALUE,
@@ -91,6 +92,9 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_HTTP_CONNECTION_MANAGER_UPGRADE_CONFIG,
     &EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_HTTP_FILTER,
     &EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_RDS,
+    &EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY,
+    &EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY_WEIGHTED_CLUSTER,
+    &EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY_WEIGHTED_CLUSTER_CLUSTER_WEIGHT,
     &EXTENSIONS_INTERNAL_REDIRECT_ALLOW_LISTED_ROUTES_V3_ALLOW_LISTED_ROUTES_CONFIG,
     &EXTENSIONS_INTERNAL_REDIRECT_PREVIOUS_ROUTES_V3_PREVIOUS_ROUTES_CONFIG,
     &EXTENSIONS_INTERNAL_REDIRECT_SAFE_CROSS_SCHEME_V3_SAFE_CROSS_SCHEME_CONFIG,
@@ -396,6 +400,14 @@ pub(crate) static CONFIG_CORE_V3_AGGREGATED_CONFIG_SOURCE: Message = Message {
     ],
 };
 
+pub(crate) static CONFIG_CORE_V3_CIDR_RANGE: Message = Message {
+    name: "envoy.config.core.v3.CidrRange",
+    fields: &[
+        Field { number: 1, name: "address_prefix", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "prefix_len", kind: Kind::Wrapper(&Kind::Uint32), repeated: false, oneof: None, support: Support::Read },
+    ],
+};
+
 pub(crate) static CONFIG_CORE_V3_CONFIG_SOURCE: Message = Message {
     name: "envoy.config.core.v3.ConfigSource",
     fields: &[
@@ -684,7 +696,7 @@ pub(crate) static CONFIG_LISTENER_V3_FILTER_CHAIN: Message = Message {
         Field { number: 4, name: "use_proxy_proto", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 5, name: "metadata", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("read by nothing here") },
         Field { number: 6, name: "transport_socket", kind: Kind::Message(&CONFIG_CORE_V3_TRANSPORT_SOCKET), repeated: false, oneof: None, support: Support::Read },
-        Field { number: 7, name: "name", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("logs") },
+        Field { number: 7, name: "name", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
         Field { number: 9, name: "transport_socket_connect_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
     ],
 };
@@ -692,17 +704,17 @@ pub(crate) static CONFIG_LISTENER_V3_FILTER_CHAIN: Message = Message {
 pub(crate) static CONFIG_LISTENER_V3_FILTER_CHAIN_MATCH: Message = Message {
     name: "envoy.config.listener.v3.FilterChainMatch",
     fields: &[
-        Field { number: 3, name: "prefix_ranges", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 4, name: "address_suffix", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 5, name: "suffix_len", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 6, name: "source_prefix_ranges", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 7, name: "source_ports", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 8, name: "destination_port", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 9, name: "transport_protocol", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 10, name: "application_protocols", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 11, name: "server_names", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 12, name: "source_type", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
-        Field { number: 13, name: "direct_source_prefix_ranges", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
+        Field { number: 3, name: "prefix_ranges", kind: Kind::Message(&CONFIG_CORE_V3_CIDR_RANGE), repeated: true, oneof: None, support: Support::Read },
+        Field { number: 4, name: "address_suffix", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("Envoy does not implement it") },
+        Field { number: 5, name: "suffix_len", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("Envoy does not implement it") },
+        Field { number: 6, name: "source_prefix_ranges", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("callers have no addresses of their own") },
+        Field { number: 7, name: "source_ports", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("callers have no addresses of their own") },
+        Field { number: 8, name: "destination_port", kind: Kind::Wrapper(&Kind::Uint32), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 9, name: "transport_protocol", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 10, name: "application_protocols", kind: Kind::String, repeated: true, oneof: None, support: Support::Read },
+        Field { number: 11, name: "server_names", kind: Kind::String, repeated: true, oneof: None, support: Support::Read },
+        Field { number: 12, name: "source_type", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("callers have no addresses of their own") },
+        Field { number: 13, name: "direct_source_prefix_ranges", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("callers have no addresses of their own") },
     ],
 };
 
@@ -717,7 +729,7 @@ pub(crate) static CONFIG_LISTENER_V3_LISTENER: Message = Message {
         Field { number: 6, name: "metadata", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("read by nothing here") },
         Field { number: 7, name: "deprecated_v1", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 8, name: "drain_type", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
-        Field { number: 9, name: "listener_filters", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("an outbound listener has no socket here") },
+        Field { number: 9, name: "listener_filters", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here; a caller says itself what it speaks") },
         Field { number: 10, name: "transparent", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("a client dials by name; nothing is intercepted") },
         Field { number: 11, name: "freebind", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 12, name: "tcp_fast_open_queue_length", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
@@ -738,7 +750,7 @@ pub(crate) static CONFIG_LISTENER_V3_LISTENER: Message = Message {
         Field { number: 29, name: "enable_reuse_port", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 30, name: "enable_mptcp", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 31, name: "ignore_global_conn_limit", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
-        Field { number: 32, name: "filter_chain_matcher", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("one filter chain serves every connection") },
+        Field { number: 32, name: "filter_chain_matcher", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("filter chains are chosen by filter_chain_match") },
         Field { number: 33, name: "additional_addresses", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("the first address counts") },
         Field { number: 34, name: "max_connections_to_accept_per_socket_event", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 35, name: "bypass_overload_manager", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
@@ -1338,6 +1350,47 @@ pub(crate) static EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_RDS: Mes
     fields: &[
         Field { number: 1, name: "config_source", kind: Kind::Message(&CONFIG_CORE_V3_CONFIG_SOURCE), repeated: false, oneof: None, support: Support::Read },
         Field { number: 2, name: "route_config_name", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
+    ],
+};
+
+pub(crate) static EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY: Message = Message {
+    name: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+    fields: &[
+        Field { number: 1, name: "stat_prefix", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("statistics") },
+        Field { number: 2, name: "cluster", kind: Kind::String, repeated: false, oneof: Some("cluster_specifier"), support: Support::Read },
+        Field { number: 3, name: "downstream_idle_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("Envoy does not implement it") },
+        Field { number: 4, name: "upstream_idle_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("Envoy does not implement it") },
+        Field { number: 5, name: "access_log", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("connections are reported through the recorder of mesh-http") },
+        Field { number: 7, name: "max_connect_attempts", kind: Kind::Wrapper(&Kind::Uint32), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 8, name: "idle_timeout", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 9, name: "metadata_match", kind: Kind::Message(&CONFIG_CORE_V3_METADATA), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 10, name: "weighted_clusters", kind: Kind::Message(&EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY_WEIGHTED_CLUSTER), repeated: false, oneof: Some("cluster_specifier"), support: Support::Read },
+        Field { number: 11, name: "hash_policy", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("connections have no hash") },
+        Field { number: 12, name: "tunneling_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("tunnels over HTTP") },
+        Field { number: 13, name: "max_downstream_connection_duration", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 14, name: "on_demand", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("clusters on demand") },
+        Field { number: 15, name: "access_log_flush_interval", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("connections are reported through the recorder of mesh-http") },
+        Field { number: 16, name: "flush_access_log_on_connected", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("connections are reported through the recorder of mesh-http") },
+        Field { number: 17, name: "access_log_options", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("connections are reported through the recorder of mesh-http") },
+        Field { number: 18, name: "backoff_options", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("attempts follow each other at once") },
+        Field { number: 19, name: "proxy_protocol_tlvs", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
+        Field { number: 20, name: "max_downstream_connection_duration_jitter_percentage", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
+    ],
+};
+
+pub(crate) static EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY_WEIGHTED_CLUSTER: Message = Message {
+    name: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster",
+    fields: &[
+        Field { number: 1, name: "clusters", kind: Kind::Message(&EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY_WEIGHTED_CLUSTER_CLUSTER_WEIGHT), repeated: true, oneof: None, support: Support::Read },
+    ],
+};
+
+pub(crate) static EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY_WEIGHTED_CLUSTER_CLUSTER_WEIGHT: Message = Message {
+    name: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
+    fields: &[
+        Field { number: 1, name: "name", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "weight", kind: Kind::Uint32, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 3, name: "metadata_match", kind: Kind::Message(&CONFIG_CORE_V3_METADATA), repeated: false, oneof: None, support: Support::Read },
     ],
 };
 

@@ -1,4 +1,5 @@
 //! Resources as a control plane sends them, and the proof that no field is silent.
 
 mod decoding;
+mod listeners;
 mod silence;

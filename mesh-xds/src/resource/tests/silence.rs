@@ -22,11 +22,10 @@ const SEEDS: [(&str, &str); 2] = [
 
 /// Fields of which nothing comes, and rightly: names that only label, and empty messages (each field
 /// in them is reported by itself).
-const WITHOUT_EFFECT: [(&str, &str); 6] = [
+const WITHOUT_EFFECT: [(&str, &str); 5] = [
     ("envoy.config.core.v3.TransportSocket", "name"),
     ("envoy.config.core.v3.TypedExtensionConfig", "name"),
     ("envoy.config.listener.v3.Filter", "name"),
-    ("envoy.config.listener.v3.FilterChain", "filter_chain_match"),
     (
         "envoy.config.route.v3.RetryPolicy.RetryHostPredicate",
         "name",
