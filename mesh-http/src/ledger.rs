@@ -128,7 +128,10 @@ impl Ledger {
 
     /// Lets go of a response that nobody gets, before another attempt.
     pub(crate) fn discard_attempt(&mut self) {
-        self.open_attempt = None;
+        // Trailers that would have completed the outcome are not waited for.
+        if let Some(head) = self.open_attempt.take().and_then(|open| open.head) {
+            self.tell(head);
+        }
         self.end_in_flight();
     }
 

@@ -190,7 +190,8 @@ impl Pending {
         let request = call.exchange.request_mut()?;
         let body = std::mem::take(request.body_mut());
         let source = match &body.kind {
-            Kind::Empty => Source::Whole(Bytes::new()),
+            // hyper's own may have ended before it was read.
+            _ if http_body::Body::is_end_stream(&body) => Source::Whole(Bytes::new()),
             Kind::Whole(bytes) => Source::Whole(bytes.clone()),
             _ => Source::Stream(Arc::new(Mutex::new(Tee::new(limit)))),
         };

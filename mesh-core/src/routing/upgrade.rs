@@ -15,18 +15,29 @@ pub fn refused_upgrade<'a>(
     route: &[UpgradeConfig],
     headers: &'a HeaderMap,
 ) -> Option<&'a str> {
-    let wanted = headers.get(UPGRADE)?.to_str().ok()?;
     let mut connection = headers.get_all(CONNECTION).iter();
     if !connection.any(names_upgrade) {
         return None;
     }
-    let of = |list: &[UpgradeConfig]| {
-        let mut list = list.iter();
-        list.find(|u| u.upgrade_type.eq_ignore_ascii_case(wanted))
-            .map(|u| u.enabled)
+    let refused = |wanted: &str| {
+        let of = |list: &[UpgradeConfig]| {
+            let mut list = list.iter();
+            list.find(|u| u.upgrade_type.eq_ignore_ascii_case(wanted))
+                .map(|u| u.enabled)
+        };
+        !of(route).unwrap_or_else(|| of(manager).unwrap_or(manager.is_empty()))
     };
-    let allowed = of(route).unwrap_or_else(|| of(manager).unwrap_or(manager.is_empty()));
-    (!allowed).then_some(wanted)
+    // An upstream may take any of a list (RFC 9110 §7.8), on however many lines.
+    for line in headers.get_all(UPGRADE) {
+        let Ok(line) = line.to_str() else {
+            return Some("an unreadable upgrade");
+        };
+        let mut tokens = line.split(',').map(str::trim);
+        if let Some(token) = tokens.find(|token| refused(token)) {
+            return Some(token);
+        }
+    }
+    None
 }
 
 fn names_upgrade(value: &HeaderValue) -> bool {
@@ -62,6 +73,24 @@ mod tests {
         assert!(!refused(&[], &[]) && !refused(&on, &[]) && !refused(&off, &on));
         assert!(refused(&off, &[]) && refused(&on, &off) && refused(&[], &off));
         assert!(refused(&[("h2c", true)], &[]));
+    }
+
+    #[test]
+    fn every_upgrade_of_a_list_must_be_allowed() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        let refused = |headers: &HeaderMap| {
+            refused_upgrade(&[], &list(&[("websocket", false)]), headers).map(str::to_owned)
+        };
+        headers.insert(UPGRADE, HeaderValue::from_static("x, websocket"));
+        assert_eq!(refused(&headers).as_deref(), Some("websocket"));
+        headers.insert(UPGRADE, HeaderValue::from_static("x"));
+        assert_eq!(refused(&headers), None);
+        headers.append(UPGRADE, HeaderValue::from_static("WebSocket"));
+        assert_eq!(refused(&headers).as_deref(), Some("WebSocket"));
+        headers.remove(UPGRADE);
+        headers.append(UPGRADE, HeaderValue::from_bytes(b"\xff").unwrap());
+        assert!(refused(&headers).is_some());
     }
 
     #[test]

@@ -46,6 +46,17 @@ pub(crate) fn head<B>(request: &Request<B>) -> RequestHead<'_> {
 pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
     let head = head(request);
     let uri = request.uri();
+    if request
+        .headers()
+        .get_all(header::HOST)
+        .iter()
+        .nth(1)
+        .is_some()
+    {
+        return Err(Error::invalid(
+            "the request has more than one Host header (RFC 9112 §3.2)",
+        ));
+    }
     if head.authority.is_empty() {
         return Err(Error::invalid(format!(
             "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"

@@ -80,30 +80,28 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
         .and_then(|d| d.action())
         .map(|a| &a.timeouts);
     let asked = call.extras().and_then(Extras::timeout);
-    let (limit, kind) = match (fixed, timeouts) {
+    let max = timeouts.and_then(|t| t.max_stream_duration);
+    let max = max.filter(|_| fixed.is_none());
+    let limit = match (fixed, asked) {
+        (Some(fixed), _) => Some(fixed),
         // The request's own header; 0 is no limit.
-        (None, _) if asked.is_some() => {
-            let asked = asked.filter(|limit| !limit.is_zero());
-            (asked, DeadlineKind::Route)
-        }
-        (Some(fixed), _) => (Some(fixed), DeadlineKind::Route),
+        (None, Some(asked)) => Some(asked).filter(|limit| !limit.is_zero()),
         // Envoy: a `max_stream_duration` switches `timeout` off.
-        (None, Some(timeouts)) => match timeouts.max_stream_duration {
-            Some(max) => (Some(max), DeadlineKind::MaxStreamDuration),
-            None => (timeouts.timeout, DeadlineKind::Route),
-        },
-        (None, None) => (None, DeadlineKind::Route),
+        (None, None) => timeouts.and_then(|t| t.timeout).filter(|_| max.is_none()),
     };
     let idle = timeouts
         .and_then(|t| t.idle_timeout)
         .or(call.env().idle_timeout)
         .filter(|idle| !idle.is_zero());
-    if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
-        call.limit(at, kind);
-    }
     let longest = call.extras().and_then(Extras::stream_duration);
-    if let Some(at) = longest.and_then(|l| call.ledger.started.checked_add(l)) {
-        call.limit(at, DeadlineKind::MaxStreamDuration);
+    for (limit, kind) in [
+        (limit, DeadlineKind::Route),
+        (max, DeadlineKind::MaxStreamDuration),
+        (longest, DeadlineKind::MaxStreamDuration),
+    ] {
+        if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
+            call.limit(at, kind);
+        }
     }
     let limits = &mut call.ledger.limits;
     limits.idle = idle;

@@ -294,6 +294,45 @@ async fn a_max_stream_duration_replaces_the_timeout() {
     assert_eq!(error.flag(), Flag::UpstreamMaxStreamDuration);
 }
 
+/// In Envoy it is the connection manager's timer, which a header of the router's does not touch.
+#[tokio::test(start_paused = true)]
+async fn a_callers_timeout_leaves_the_max_stream_duration_alone() {
+    let endpoints = Endpoints::default();
+    endpoints.act(1, [Act::Stall]);
+    let timeouts = Timeouts {
+        max_stream_duration: Some(Duration::from_secs(1)),
+        ..Timeouts::default()
+    };
+    let mesh = mesh(route(|a| a.with_timeouts(timeouts)), one());
+    let client = endpoints.client(&mesh);
+    for asked in ["60000", "0"] {
+        let started = tokio::time::Instant::now();
+        let request = client
+            .get("http://svc/")
+            .header("x-envoy-upstream-rq-timeout-ms", asked);
+        let error = request.send().await.unwrap_err();
+        assert_eq!(error.flag(), Flag::UpstreamMaxStreamDuration);
+        assert_eq!(started.elapsed(), Duration::from_secs(1));
+    }
+}
+
+/// Who routes by one line must not send another on (RFC 9112 §3.2).
+#[tokio::test]
+async fn a_second_host_header_is_refused() {
+    let endpoints = Endpoints::default();
+    let client = endpoints.client(&mesh(route(|a| a), one()));
+    let request = client
+        .get("http://svc/")
+        .header("host", "svc")
+        .header("host", "admin");
+    let error = request.send().await.unwrap_err();
+    assert_eq!(
+        (error.flag(), error.status().as_u16()),
+        (Flag::InvalidRequest, 400)
+    );
+    assert!(endpoints.requests().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn consecutive_errors_eject_and_time_brings_back() {
     let endpoints = Endpoints::default();

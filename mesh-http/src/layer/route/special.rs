@@ -310,6 +310,7 @@ fn moved(from: &Uri, to: &Uri) -> Option<Uri> {
 /// stays.
 fn restart(call: &mut Call, inherited: Option<Deadline>) {
     call.ledger.discard_attempt();
+    call.ledger.destination = None;
     call.ledger.attempts = 0;
     call.ledger.started = now();
     call.ledger.limits = TimeLimits::none();
