@@ -1,7 +1,9 @@
 //! `mesh check`: what is wrong with the files, and what in them has no effect.
 
-use mesh_core::{DanglingRoute, policy::Origin};
-use mesh_xds::file::{Note, NoteKind, ParentStatus, Problem, RouteStatus};
+use std::sync::Arc;
+
+use mesh_core::{DanglingRoute, Note, NoteKind, ParentStatus, RouteStatus, policy::Origin};
+use mesh_xds::file::Problem;
 use serde::Serialize;
 
 use crate::{
@@ -21,7 +23,7 @@ pub(crate) struct Args {
     output: Output,
 }
 
-const WARNING: &str = "warning";
+const WARNING: &str = NoteKind::Warning.as_str();
 
 /// The JSON answer.
 #[derive(Debug, Serialize)]
@@ -152,15 +154,16 @@ fn text(report: &Report) -> String {
 }
 
 fn route(status: &RouteStatus) -> Route {
-    let place = format!("{}:{}", status.file, status.line);
+    let place = &status.origin;
+    let (file, line) = file(place);
     let whose = format!("{} {}/{}", status.kind, status.namespace, status.name);
     let lines = status.parents.iter();
     Route {
         kind: status.kind,
         namespace: status.namespace.to_string(),
         name: status.name.to_string(),
-        file: status.file.to_string(),
-        line: status.line,
+        file: file.to_string(),
+        line,
         parents: status.parents.iter().map(parent).collect(),
         text: lines
             .map(|parent| format!("status: {place}: {whose} at Service {parent}\n"))
@@ -191,34 +194,35 @@ fn parent(status: &ParentStatus) -> Parent {
 }
 
 fn note(note: &Note) -> Entry {
-    let kind = match note.kind {
-        NoteKind::Skipped => "skipped",
-        NoteKind::Ignored => "ignored",
-        NoteKind::NotApplied => "not applied",
-        _ => WARNING,
+    let (file, line) = file(&note.origin);
+    let problem = Problem {
+        file,
+        line,
+        field: note.field.clone(),
+        message: note.message.clone(),
     };
-    entry(kind, &note.at)
+    entry(note.kind.as_str(), &problem)
 }
 
 fn dangling(route: &DanglingRoute) -> Entry {
-    let (file, line) = match &route.origin {
-        Origin::File { path, line } => (path.clone(), *line),
-        other => (other.to_string().into(), 0),
-    };
     let message = format!(
         "cluster `{}` does not exist; requests to it fail with 503 (NC)",
         route.cluster
     );
-    let field = String::new();
-    entry(
-        WARNING,
-        &Problem {
-            file,
-            line,
-            field,
-            message,
-        },
-    )
+    note(&Note::new(
+        NoteKind::Warning,
+        route.origin.clone(),
+        "",
+        message,
+    ))
+}
+
+/// The file and the line; 0 stands for no line.
+fn file(origin: &Origin) -> (Arc<str>, u32) {
+    match origin {
+        Origin::File { path, line } => (path.clone(), *line),
+        other => (other.to_string().into(), 0),
+    }
 }
 
 fn entry(kind: &'static str, problem: &Problem) -> Entry {

@@ -3,13 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use mesh_core::{
-    ConfigError, DanglingRoute, Mesh,
+    ConfigError, DanglingRoute, Mesh, Note, RouteStatus,
     policy::{Locality, Origin},
 };
-use mesh_xds::{
-    FileSource, Registry,
-    file::{Note, Problem, RouteStatus},
-};
+use mesh_xds::{FileSource, Registry, file::Problem};
 
 /// Which files, and whose view of them.
 #[derive(Clone, Debug, clap::Args)]

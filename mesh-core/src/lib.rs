@@ -23,11 +23,14 @@ mod explain;
 mod explain_tcp;
 mod flag;
 mod mesh;
+mod note;
 mod outcome;
 pub mod policy;
 mod publish_error;
+mod publisher;
 mod random;
 pub mod resilience;
+mod route_status;
 pub mod routing;
 mod sharded;
 mod slot;
@@ -40,9 +43,12 @@ pub use self::{
     explain_tcp::{ChainExplanation, ListenerExplanation, TcpExplanation, explain_tcp},
     flag::Flag,
     mesh::{Mesh, PublishReport, SnapshotRef, Status, WeakMesh},
+    note::{Findings, Note, NoteKind},
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},
     publish_error::{ConfigError, PublishError},
+    publisher::{AlreadyPublished, Publisher},
     random::{Random, Seeded, mix},
+    route_status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
     sharded::{Sharded, thread_index},
     slot::Slot,
     snapshot::{DanglingRoute, Snapshot},

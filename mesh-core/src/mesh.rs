@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::RefCell,
+    collections::HashSet,
     fmt,
     ops::Deref,
     sync::{
@@ -15,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::{
-    Config, PublishError,
+    AlreadyPublished, Config, ConfigError, Findings, Note, PublishError, Publisher, RouteStatus,
     policy::ClusterLoadAssignment,
     sharded::thread_index,
     snapshot::{DanglingRoute, Snapshot},
@@ -65,6 +66,9 @@ struct Writer {
     current: Arc<Snapshot>,
     config: Config,
     last_error: Option<String>,
+    findings: Findings,
+    /// The source that alone may publish.
+    claimed: Option<Arc<str>>,
     owned: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -83,6 +87,8 @@ pub struct PublishReport {
     pub version: u64,
     /// Routes that lead nowhere.
     pub dangling: Vec<DanglingRoute>,
+    /// What is now said of the configuration and was not said of the one before.
+    pub news: Vec<Note>,
 }
 
 /// The state of a mesh's configuration.
@@ -93,6 +99,15 @@ pub struct Status {
     pub version: u64,
     /// Why the latest update was not applied; `None` once one was.
     pub last_error: Option<String>,
+    /// The source that publishes into it, if one does.
+    pub source: Option<Arc<str>>,
+    /// Routes of what is in force that lead nowhere.
+    pub dangling: Vec<DanglingRoute>,
+    /// What of the configuration in force does not do what its author may expect; of bounded size
+    /// ([`Findings::bounded`]).
+    pub notes: Vec<Note>,
+    /// What became of each Gateway API route of the configuration in force.
+    pub routes: Vec<RouteStatus>,
 }
 
 impl Mesh {
@@ -108,6 +123,8 @@ impl Mesh {
                 current,
                 config: Config::default(),
                 last_error: None,
+                findings: Findings::default(),
+                claimed: None,
                 owned: Vec::new(),
             }),
             changed: watch::Sender::new(0),
@@ -116,11 +133,57 @@ impl Mesh {
 
     /// Replaces the whole configuration, atomically. An equal one changes nothing.
     ///
+    /// This is for programs that make their configuration themselves. A source that follows something
+    /// takes a [`publisher`](Self::publisher).
+    ///
     /// # Errors
     /// When the config is not consistent; the last good one then stays in force, and
-    /// [`status`](Self::status) tells.
+    /// [`status`](Self::status) tells. When a source publishes into this mesh already.
     pub fn publish(&self, config: Config) -> Result<PublishReport, PublishError> {
+        let writer = self.writer();
+        if let Some(source_name) = writer.claimed.clone() {
+            return Err(PublishError(vec![ConfigError::Claimed { source_name }]));
+        }
+        self.replace(writer, config, Findings::default())
+    }
+
+    /// Claims this mesh for one source, which alone publishes into it until it drops what it is given.
+    /// `source` tells people which one it is (`files in mesh/`).
+    ///
+    /// # Errors
+    /// When a source has it already: two would overwrite each other.
+    pub fn publisher(&self, source: impl Into<Arc<str>>) -> Result<Publisher, AlreadyPublished> {
         let mut writer = self.writer();
+        match &writer.claimed {
+            Some(by) => Err(AlreadyPublished { by: by.clone() }),
+            None => {
+                let source = source.into();
+                writer.claimed = Some(source.clone());
+                Ok(Publisher::new(self.downgrade(), source))
+            }
+        }
+    }
+
+    /// Ends a claim.
+    pub(crate) fn release(&self) {
+        self.writer().claimed = None;
+    }
+
+    /// As [`publish`](Self::publish), for the one who may.
+    pub(crate) fn publish_all(
+        &self,
+        config: Config,
+        findings: Findings,
+    ) -> Result<PublishReport, PublishError> {
+        self.replace(self.writer(), config, findings)
+    }
+
+    fn replace(
+        &self,
+        mut writer: MutexGuard<'_, Writer>,
+        config: Config,
+        findings: Findings,
+    ) -> Result<PublishReport, PublishError> {
         if writer.current.version() == 0 || writer.config != config {
             let next = match Snapshot::try_new(&config, &writer.current) {
                 Ok(next) => Arc::new(next),
@@ -139,9 +202,16 @@ impl Mesh {
             self.0.changed.send_replace(writer.current.version());
         }
         writer.last_error = None;
+        let before = std::mem::replace(&mut writer.findings, findings);
+        if before != writer.findings {
+            self.0.changed.send_replace(writer.current.version());
+        }
+        let before: HashSet<&Note> = before.notes.iter().collect();
+        let notes = writer.findings.notes.iter();
         Ok(PublishReport {
             version: writer.current.version(),
             dangling: writer.current.dangling().to_vec(),
+            news: notes.filter(|n| !before.contains(n)).cloned().collect(),
         })
     }
 
@@ -170,6 +240,10 @@ impl Mesh {
         Status {
             version: writer.current.version(),
             last_error: writer.last_error.clone(),
+            source: writer.claimed.clone(),
+            dangling: writer.current.dangling().to_vec(),
+            notes: writer.findings.notes.clone(),
+            routes: writer.findings.routes.clone(),
         }
     }
 
@@ -195,7 +269,8 @@ impl Mesh {
         SnapshotRef(snapshot)
     }
 
-    /// Hears of every applied config, by version.
+    /// Hears of every applied config, by version, and when something else is said of it
+    /// ([`Status::notes`], [`Status::routes`]).
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.changed.subscribe()
     }

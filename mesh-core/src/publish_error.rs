@@ -1,6 +1,6 @@
 //! Why a config is not applied.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     policy::{Name, Origin},
@@ -30,6 +30,12 @@ impl PublishError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// A source publishes into the mesh, and would overwrite this.
+    #[error("the mesh's configuration is that of `{source_name}`, which would overwrite another")]
+    Claimed {
+        /// The source.
+        source_name: Arc<str>,
+    },
     /// Two resources of one kind have one name.
     #[error("{second}: {kind} `{name}` is already defined at {first}")]
     Duplicate {

@@ -16,6 +16,7 @@ pub mod dns;
 #[cfg(feature = "xds")]
 pub mod envoy;
 pub mod file;
+mod follow;
 #[cfg(feature = "xds")]
 pub mod pb;
 mod registry;

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 /// use mesh_core::policy::Origin;
 /// assert_eq!(Origin::file("reviews.yaml", 14).to_string(), "reviews.yaml:14");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Origin {
     /// Built by the program itself.
@@ -16,7 +16,7 @@ pub enum Origin {
     File {
         /// The path as the source was given it.
         path: Arc<str>,
-        /// 1-based line.
+        /// 1-based line; 0 for the file as a whole.
         line: u32,
     },
     /// A resource a control plane sent.
@@ -31,7 +31,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// A place in a file; `line` counts from 1.
+    /// A place in a file; `line` counts from 1, and 0 stands for the file as a whole.
     pub fn file(path: impl Into<Arc<str>>, line: u32) -> Self {
         Self::File {
             path: path.into(),
@@ -44,6 +44,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code => f.write_str("code"),
+            Self::File { path, line: 0 } => f.write_str(path),
             Self::File { path, line } => write!(f, "{path}:{line}"),
             Self::Xds {
                 kind,

@@ -2,12 +2,10 @@
 //! which is the first two.
 
 use http::{Method, Request};
+use mesh_core::{ConditionType, Reason};
 use mesh_http::Body;
 use mesh_tests::{Bed, Reply, Seen, Server, within};
-use mesh_xds::{
-    Loaded,
-    file::{ConditionType, Reason},
-};
+use mesh_xds::Loaded;
 use tower::ServiceExt;
 
 /// The namespace of the Services, and of the client unless a test says another.

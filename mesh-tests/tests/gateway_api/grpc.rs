@@ -1,7 +1,7 @@
 //! GRPCRoute. A call is its request: what answers need not speak gRPC to show where that went.
 
 use http::Version;
-use mesh_xds::file::{ConditionType, Reason};
+use mesh_core::{ConditionType, Reason};
 
 use crate::echo::{Echo, condition, http_route, joined, route};
 

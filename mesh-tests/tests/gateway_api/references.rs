@@ -1,7 +1,7 @@
 //! Backends that are not there, or not to be sent to.
 
 use http::Version;
-use mesh_xds::file::{ConditionType, Reason};
+use mesh_core::{ConditionType, Reason};
 
 use crate::echo::{Echo, NAMESPACE, condition, http_route};
 

@@ -104,10 +104,10 @@ fn yaml(n: u32) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_while_the_yaml_is_rewritten() {
     let (bed, servers) = versions().await;
-    bed.start(&yaml(1)).await;
-    // The followed directory is read a few times a second; every rewrite is published too, so that
-    // as many swaps meet the requests as there are rewrites.
+    // A followed directory is read a few times a second; here every rewrite is published, so that as
+    // many swaps meet the requests as there are rewrites.
     let source = bed.source();
+    bed.publish(&source, &yaml(1));
     let load = Load::start(&bed);
     let (mut tick, began, mut n) = (interval(EVERY), Instant::now(), 1);
     while began.elapsed() < TIME {

@@ -8,30 +8,26 @@
 //! Files are read strictly: what is unknown or unsupported is an error that names file, line and
 //! field. What has nothing to say inside a process is listed as a [`Note`].
 
+mod follow;
 mod json;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use mesh_core::{
+    Mesh, Note, NoteKind,
+    policy::{Name, Origin},
 };
 
-use mesh_core::{Mesh, policy::Name};
-use tokio::time::timeout;
-
+use self::follow::EnvoyFiles;
 use crate::{
     Loaded,
-    dns::{Lookups, Resolve, SystemResolver},
+    dns::{Resolve, SystemResolver},
     file::{
-        LoadError, Note, NoteKind, Problem,
-        load::{self, MAX_FILE},
+        LoadError, Problem,
         node::{self, Node, Value},
-        stamps,
     },
     pb::{
         protobuf::Any,
@@ -42,9 +38,6 @@ use crate::{
         report::{At, Finding, Report, Source},
     },
 };
-
-/// How long the start waits for the first DNS answers.
-const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// A file, or a directory of files, of Envoy configuration.
 ///
@@ -98,25 +91,7 @@ impl EnvoySource {
     /// # Errors
     /// Everything that is wrong with the files.
     pub fn load(&self) -> Result<Loaded, LoadError> {
-        let unreadable =
-            |path: &Path, e: io::Error| load::rejected(path, &format!("cannot be read: {e}"));
-        let files = stamps::files(&self.path, &["yaml", "yml", "json"])
-            .map_err(|e| unreadable(&self.path, e))?;
-        let mut reading = Reading::default();
-        for path in files {
-            let content = load::read_file(&path).map_err(|e| unreadable(&path, e))?;
-            if content.len() as u64 > MAX_FILE {
-                return Err(load::rejected(
-                    &path,
-                    &format!("is larger than {MAX_FILE} bytes"),
-                ));
-            }
-            match std::str::from_utf8(&content) {
-                Ok(text) => reading.text(&path.to_string_lossy(), text),
-                Err(_) => return Err(load::rejected(&path, "is not UTF-8")),
-            }
-        }
-        reading.finish()
+        EnvoyFiles::new(self.path.clone()).load()
     }
 
     /// Reads a text; `name` stands for the file's.
@@ -144,35 +119,14 @@ impl EnvoySource {
         reading.finish().map(|_| encoded)
     }
 
-    /// Loads and publishes, and looks up DNS clusters for as long as the mesh lives. Waits a little
-    /// for the first answers. Later edits of the files are not followed.
+    /// Loads and publishes, then follows files and DNS for as long as the mesh lives, as
+    /// [`FileSource::start`](crate::FileSource::start) does.
     ///
     /// # Errors
-    /// Everything that is wrong with the files.
-    pub async fn start(self, mesh: &Mesh) -> Result<Vec<Note>, LoadError> {
-        let loaded = self.load()?;
-        let clusters = loaded.config.clusters.clone();
-        mesh.publish(loaded.config)
-            .map_err(|e| load::rejected(&self.path, &e.to_string()))?;
-        let weak = mesh.downgrade();
-        let mut lookups = Lookups::new(
-            self.resolver,
-            Arc::new(move |cluster: &str, assignment| {
-                if let Some(mesh) = weak.upgrade() {
-                    mesh.assign(cluster, assignment);
-                }
-            }),
-        );
-        let first = lookups.follow(&clusters);
-        mesh.own(lookups);
-        // Bounded: a name that does not resolve must not keep the service from starting.
-        let _ = timeout(FIRST_ANSWERS, async {
-            for answer in first {
-                let _ = answer.await;
-            }
-        })
-        .await;
-        Ok(loaded.notes)
+    /// Everything that is wrong with the files; a mesh that has a source already.
+    pub async fn start(self, mesh: &Mesh) -> Result<(), LoadError> {
+        let files = EnvoyFiles::new(self.path);
+        crate::follow::start(files, self.resolver, mesh).await
     }
 }
 
@@ -213,11 +167,11 @@ impl Reading {
                 message: f.message,
             };
             self.problems.extend(problems.into_iter().map(problem));
-            self.notes.extend(ignored.into_iter().map(|f| Note {
-                at: problem(f),
-                kind: NoteKind::Ignored,
-                missing_clusters: Vec::new(),
-            }));
+            let note = |f: Finding| {
+                let origin = Origin::file(file.clone(), f.line);
+                Note::new(NoteKind::Ignored, origin, f.field, f.message)
+            };
+            self.notes.extend(ignored.into_iter().map(note));
         }
     }
 

@@ -227,3 +227,46 @@ async fn a_started_source_publishes_and_resolves() {
     assert_eq!(addresses, expected.map(|a| a.to_string()));
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[tokio::test]
+async fn an_edit_takes_effect_and_a_broken_one_keeps_the_last_good() {
+    let dir = std::env::temp_dir().join(format!("mesh-envoy-edit-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("envoy.yaml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    let until = async |mesh: &Mesh, what: &str, is: &dyn Fn(&Mesh) -> bool| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        while !is(mesh) {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "not in time: {what}"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    write(CLUSTER);
+    let mesh = Mesh::new();
+    EnvoySource::new(&dir).start(&mesh).await.unwrap();
+    assert!(mesh.load().cluster("a").is_some());
+    assert_eq!(mesh.status().notes, []);
+
+    write(&format!("{CLUSTER}alt_stat_name: x\n").replace("name: a", "name: b"));
+    until(&mesh, "edit", &|mesh| mesh.load().cluster("b").is_some()).await;
+    assert!(mesh.load().cluster("a").is_none());
+    let notes = mesh.status().notes;
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes[0].field, "alt_stat_name");
+    assert_eq!(notes[0].origin.to_string(), format!("{}:3", file.display()));
+
+    write("'@type': nothing");
+    until(&mesh, "error", &|mesh| mesh.status().last_error.is_some()).await;
+    assert!(mesh.load().cluster("b").is_some());
+    assert_eq!(mesh.status().notes, notes);
+    let error = mesh.status().last_error.unwrap();
+    assert!(error.contains("envoy.yaml:1: "), "{error}");
+
+    write(CLUSTER);
+    until(&mesh, "repair", &|mesh| mesh.status().last_error.is_none()).await;
+    assert!(mesh.load().cluster("a").is_some());
+    std::fs::remove_dir_all(&dir).unwrap();
+}

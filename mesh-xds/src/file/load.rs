@@ -11,7 +11,7 @@ use super::{
     node,
     problem::{At, LoadError, Note, Problem},
     reader::Reader,
-    stamps::{Stamp, stamps},
+    stamps::{Stamp, YAML, stamps},
 };
 
 /// The largest file that is read.
@@ -71,7 +71,7 @@ impl Loader {
     /// # Errors
     /// When the source itself cannot be read.
     pub(crate) fn refresh(&mut self, read: Read) -> Result<bool, LoadError> {
-        let found = stamps(&self.root).map_err(|e| unreadable(&self.root, &e))?;
+        let found = stamps(&self.root, YAML).map_err(|e| unreadable(&self.root, &e))?;
         let mut files = Vec::with_capacity(found.len());
         let mut changed = found.len() != self.files.len();
         // Both are in the order of paths.
@@ -134,7 +134,7 @@ impl Loader {
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> LoadError {
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> LoadError {
     rejected(path, &format!("cannot be read: {error}"))
 }
 

@@ -10,43 +10,44 @@
 //! that names file, line and field. What loads and still does nothing here is listed as a [`Note`].
 
 mod duration;
-mod followed;
 mod host;
 mod kinds;
 pub(crate) mod load;
 pub(crate) mod node;
-mod problem;
+pub(crate) mod problem;
 mod reader;
 pub(crate) mod schema;
 pub(crate) mod stamps;
-mod status;
-mod translate;
-mod watch;
+pub(crate) mod translate;
 
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use mesh_core::{
-    Config,
+    Config, Mesh, Note, NoteKind, RouteStatus,
     policy::{Locality, Metadata},
 };
 
-pub use self::{
-    followed::{Followed, Said},
-    problem::{LoadError, Note, NoteKind, Problem},
-    schema::{Api, Field, Schema, Support},
-    status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
-};
 use self::{
     load::{Loader, Read},
     problem::At,
+    stamps::{Stamps, YAML, stamps},
     translate::{Client, Translated},
+};
+pub use self::{
+    problem::{LoadError, Problem},
+    schema::{Api, Field, Schema, Support},
 };
 use crate::{
     Registry,
     dns::{Resolve, SystemResolver},
+    follow::{self, Follow},
 };
 
 /// A file, or a directory of files, of Istio and Gateway API resources.
@@ -150,13 +151,23 @@ impl FileSource {
     /// follow files by themselves rather than through [`start`](Self::start).
     pub fn reloader(&self) -> Reloader {
         Reloader {
-            loader: self.loader(),
+            loader: Loader::new(self.path.clone(), self.client.namespace.clone()),
             source: self.clone(),
         }
     }
 
-    fn loader(&self) -> Loader {
-        Loader::new(self.path.clone(), self.client.namespace.clone())
+    /// Loads and publishes, then follows files, registrations and DNS for as long as the mesh lives.
+    /// Waits a little for the first DNS answers.
+    ///
+    /// An edit shows within a second. One that cannot be loaded changes nothing: the last good
+    /// configuration stays, the error is logged, and [`Mesh::status`] has it until a load succeeds.
+    /// There, too, is what of the files in force has no effect, and what became of their routes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files; a mesh that has a source already.
+    pub async fn start(self, mesh: &Mesh) -> Result<(), LoadError> {
+        let resolver = self.resolver.clone();
+        follow::start(self.reloader(), resolver, mesh).await
     }
 
     fn translate(&self, loader: &Loader) -> Result<Translated, LoadError> {
@@ -204,6 +215,28 @@ impl Reloader {
             notes: translated.notes,
             routes: translated.routes,
         })
+    }
+}
+
+impl Follow for Reloader {
+    fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    fn registry(&self) -> &Registry {
+        &self.source.registry
+    }
+
+    fn stamps(&self) -> io::Result<Stamps> {
+        stamps(&self.source.path, YAML)
+    }
+
+    fn refresh(&mut self, read: Read) -> Result<bool, LoadError> {
+        self.loader.refresh(read)
+    }
+
+    fn translate(&self) -> Result<Translated, LoadError> {
+        self.source.translate(&self.loader)
     }
 }
 

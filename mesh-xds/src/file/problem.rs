@@ -1,8 +1,9 @@
-//! What loading has to say: problems that stop it, notes that do not.
+//! What loading has to say: problems that stop it, and [`Note`]s that do not.
 
 use std::{fmt, sync::Arc};
 
-use mesh_core::policy::{Name, Origin};
+use mesh_core::policy::Origin;
+pub(crate) use mesh_core::{Note, NoteKind};
 
 /// One thing wrong, or worth knowing, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,44 +65,6 @@ impl fmt::Debug for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// Something that loaded, but does not do what a reader of the file may expect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Note {
-    /// What and where.
-    pub at: Problem,
-    /// What sort of thing.
-    pub kind: NoteKind,
-    /// The clusters that do not exist, when that is what it is about.
-    pub missing_clusters: Vec<Name>,
-}
-
-/// The sorts of [`Note`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum NoteKind {
-    /// A document of a kind that says nothing to a client inside a process.
-    Skipped,
-    /// A field that was read and has no effect.
-    Ignored,
-    /// A rule that is right but does not apply here: other gateways, other clients, a conflict
-    /// that an older rule won, a route after a catch-all.
-    NotApplied,
-    /// Probably a mistake.
-    Warning,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            NoteKind::Skipped => "skipped",
-            NoteKind::Ignored => "ignored",
-            NoteKind::NotApplied => "not applied",
-            NoteKind::Warning => "warning",
-        };
-        write!(f, "{kind}: {}", self.at)
-    }
-}
-
 /// A line of a file: what the translation remembers of where things came from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct At {
@@ -124,11 +87,7 @@ impl At {
     }
 
     pub(crate) fn note(&self, kind: NoteKind, message: impl Into<String>) -> Note {
-        Note {
-            kind,
-            at: self.problem("", message),
-            missing_clusters: Vec::new(),
-        }
+        Note::new(kind, self.origin(), "", message)
     }
 }
 

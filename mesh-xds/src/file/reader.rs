@@ -49,7 +49,7 @@ impl Reader {
 
     pub(crate) fn note(&self, kind: NoteKind, line: u32, field: &str, message: impl Into<String>) {
         let mut note = self.at(line).note(kind, message);
-        note.at.field = field.to_owned();
+        note.field = field.to_owned();
         self.notes.borrow_mut().push(note);
     }
 }

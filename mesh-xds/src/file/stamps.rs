@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How the names of Istio's files end.
-const YAML: &[&str] = &["yaml", "yml"];
+pub(crate) const YAML: &[&str] = &["yaml", "yml"];
 
 /// Directories below the source's own, at most this deep.
 const MAX_DEPTH: usize = 16;
@@ -28,9 +28,9 @@ pub(crate) struct Stamp {
 }
 
 /// Stamps of the files of a source.
-pub(crate) fn stamps(root: &Path) -> io::Result<Stamps> {
+pub(crate) fn stamps(root: &Path, extensions: &[&str]) -> io::Result<Stamps> {
     let mut found = Vec::new();
-    walk(root, YAML, &mut |path, metadata| {
+    walk(root, extensions, &mut |path, metadata| {
         found.push((path, stamp(metadata)));
     })?;
     Ok(found)
@@ -56,21 +56,14 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
     }
 }
 
-/// The files of a source: itself, or all below it that have one of these extensions, in the order of
+/// Takes a file and what a `stat` tells of it.
+type Found<'a> = dyn FnMut(PathBuf, &fs::Metadata) + 'a;
+
+/// Finds the files of a source: itself, or all below it that have one of these extensions, in the order of
 /// paths.
 ///
 /// Hidden entries are passed over: editors' temporary files, and the `..data` links by which the
 /// kubelet swaps a ConfigMap (its files are linked to from beside it).
-#[cfg(feature = "xds")]
-pub(crate) fn files(root: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    walk(root, extensions, &mut |path, _| found.push(path))?;
-    Ok(found)
-}
-
-/// Takes a file and what a `stat` tells of it.
-type Found<'a> = dyn FnMut(PathBuf, &fs::Metadata) + 'a;
-
 fn walk(root: &Path, extensions: &[&str], found: &mut Found<'_>) -> io::Result<()> {
     let metadata = fs::metadata(root)?;
     if metadata.is_file() {

@@ -12,13 +12,14 @@ mod node;
 mod reader;
 mod reloading;
 mod routes;
+#[cfg(unix)]
+mod running;
 mod scope;
 mod seeds;
 mod strictness;
 mod support_table;
 mod traps;
 mod virtual_hosts;
-#[cfg(unix)]
 mod watching;
 
 use std::{

@@ -5,7 +5,7 @@ use std::{
 };
 
 use mesh_core::{
-    Config, Mesh,
+    Config, Findings, Mesh, Note,
     policy::{ClusterLoadAssignment, Metadata, Name},
 };
 use tokio::time::Instant;
@@ -14,10 +14,8 @@ use super::*;
 use crate::{
     FileSource,
     dns::{Resolve, ResolveFuture},
-    file::{
-        load::{Loader, Read},
-        watch::{FileWatch, Publish},
-    },
+    file::load::{Loader, Read},
+    follow::{self, Guard, Publish},
 };
 
 /// How soon an edit must show.
@@ -36,13 +34,13 @@ struct Recorded {
 }
 
 impl Publish for Recorder {
-    fn publish(&self, config: Config) -> Result<(), String> {
+    fn publish(&self, config: Config, _: Findings) -> Result<Vec<Note>, String> {
         let mut recorded = self.0.lock().unwrap();
         if recorded.refuse {
             return Err("refused".to_owned());
         }
         recorded.published.push(config);
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) {
@@ -102,10 +100,15 @@ fn rule(to: &str) -> String {
     document("VirtualService", "default", "a", &spec)
 }
 
-async fn follow(source: FileSource) -> (Arc<Recorder>, FileWatch) {
+async fn follow(source: FileSource) -> (Arc<Recorder>, Guard) {
     let recorder = Arc::new(Recorder::default());
-    let watch = source.follow(recorder.clone()).await;
+    let watch = try_follow(source, &recorder).await;
     (recorder, watch.unwrap_or_else(|e| panic!("{e}")))
+}
+
+async fn try_follow(source: FileSource, to: &Arc<Recorder>) -> Result<Guard, LoadError> {
+    let resolver = source.resolver.clone();
+    follow::follow(source.reloader(), resolver, to.clone()).await
 }
 
 #[tokio::test]
@@ -240,7 +243,7 @@ async fn the_first_load_must_succeed() {
     dir.write("a.yaml", "a: [\n");
     dir.write("b.yaml", &rule("one.com").replace("route:", "rout:"));
     let recorder = Arc::new(Recorder::default());
-    let error = FileSource::new(&dir.0).follow(recorder.clone()).await;
+    let error = try_follow(FileSource::new(&dir.0), &recorder).await;
     let said = error.err().unwrap().to_string();
     assert!(said.lines().count() >= 2, "{said}");
     assert!(
@@ -302,55 +305,6 @@ async fn a_registration_changes_its_service_only() {
             assignments.contains_key(name).then_some(())
         })
         .await;
-}
-
-#[tokio::test]
-async fn a_followed_source_tells_notes_and_route_statuses() {
-    let route = |backend: &str| {
-        format!(
-            "apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{name: http, \
-             port: 80}}]}}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
-             metadata: {{name: r}}\nspec: {{parentRefs: [{{group: '', kind: Service, name: a}}], \
-             rules: [{{backendRefs: [{{name: {backend}, port: 80}}]}}]}}\n"
-        )
-    };
-    let resolved = |said: &crate::file::Said| {
-        let conditions = said.routes[0].parents[0].conditions.iter();
-        let mut found = conditions.filter(|c| c.kind == crate::file::ConditionType::ResolvedRefs);
-        found.next().unwrap().status
-    };
-    let dir = TempDir::new();
-    dir.write("a.yaml", &route("a"));
-    let mesh = Mesh::new();
-    let mut followed = FileSource::new(&dir.0).start(&mesh).await.unwrap();
-    let first = followed.latest();
-    assert!(resolved(&first));
-    assert_eq!(first.notes, []);
-    // The first is not news to wait for, once it was seen.
-    assert_eq!(followed.changed().await.unwrap(), first);
-
-    // A load that fails changes nothing.
-    dir.write("b.yaml", "kind: [");
-    let deadline = Instant::now() + SOON;
-    while mesh.status().last_error.is_none() {
-        assert!(Instant::now() < deadline, "the error does not show");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(followed.latest(), first);
-
-    dir.write("b.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n");
-    dir.write("a.yaml", &route("nobody"));
-    let wait = async {
-        loop {
-            let said = followed.changed().await.unwrap();
-            if !resolved(&said) && said.notes.iter().any(|n| n.at.file.ends_with("b.yaml")) {
-                break;
-            }
-        }
-    };
-    tokio::time::timeout(SOON, wait).await.unwrap();
-    drop(mesh);
-    assert!(followed.changed().await.is_none());
 }
 
 #[tokio::test]

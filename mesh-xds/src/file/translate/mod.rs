@@ -31,7 +31,7 @@ use std::{
 use foldhash::fast::FixedState;
 
 use mesh_core::{
-    Config,
+    Config, RouteStatus,
     policy::{Listener, Locality, Metadata, RouteConfiguration},
 };
 
@@ -43,7 +43,6 @@ use self::{
 use super::{
     kinds::Document,
     problem::{Note, Problem},
-    status::RouteStatus,
 };
 use crate::registry;
 
@@ -139,7 +138,10 @@ pub(crate) fn translate(
     // A rule is translated for each port, and says the same of each.
     notes.sort();
     notes.dedup_by(|next, first| {
-        let same = next.at == first.at && next.kind == first.kind;
+        let place = |note: &Note| (note.origin.clone(), note.kind);
+        let same = place(next) == place(first)
+            && next.field == first.field
+            && next.message == first.message;
         if same {
             first.missing_clusters.append(&mut next.missing_clusters);
         }

@@ -13,7 +13,7 @@ use mesh_core::{
 };
 
 use super::*;
-use crate::file::status::{ConditionType, Reason, RouteStatus};
+use mesh_core::{ConditionType, Reason, RouteStatus, policy::Origin};
 
 /// A Service of `namespace` with HTTP ports and no endpoints.
 fn kubernetes_service(namespace: &str, name: &str, ports: &[u16]) -> String {
@@ -127,9 +127,12 @@ fn the_example_of_the_docs_is_as_they_say() {
     let loaded = load(yaml);
     assert_eq!(notes(&loaded), [""; 0]);
     let status = &loaded.routes[0];
+    let Origin::File { line, .. } = status.origin else {
+        panic!("{}", status.origin);
+    };
     let line = format!(
-        "status: shop/reviews.yaml:{}: HTTPRoute shop/reviews at Service {}\n",
-        status.line, status.parents[0]
+        "status: shop/reviews.yaml:{line}: HTTPRoute shop/reviews at Service {}\n",
+        status.parents[0]
     );
     assert!(page.contains(&line), "{line}");
     let cluster = "outbound|9080||reviews.shop.svc.cluster.local";

@@ -18,7 +18,10 @@ use std::{
     sync::Arc,
 };
 
-use mesh_core::policy::{Name, Route};
+use mesh_core::{
+    Condition, ConditionType, ParentStatus, Reason, RouteStatus,
+    policy::{Name, Route},
+};
 
 pub(super) use self::kubernetes::service_entries;
 use self::references::{References, Unresolved};
@@ -32,7 +35,6 @@ use crate::file::{
         gateway::{ParentRef, RouteKind, Rule},
     },
     problem::{Note, NoteKind},
-    status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
 };
 
 /// A route's document.
@@ -245,8 +247,7 @@ impl<'a> RouteDocument<'a> {
             kind: self.route.kind.as_str(),
             namespace: self.meta.namespace.clone(),
             name: self.meta.name.clone(),
-            file: self.meta.at.file.clone(),
-            line: self.meta.at.line,
+            origin: self.meta.at.origin(),
             parents,
         }
     }

@@ -2,12 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use mesh_core::policy::Name;
+use mesh_core::{Reason, policy::Name};
 
 use super::{RouteDocument, Services};
 use crate::file::{
     kinds::{Document, ReferenceGrant, Resource, gateway::Target},
-    status::Reason,
     translate::{clusters::cluster_name, scope::Scope},
 };
 

@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::policy::Origin;
+
 /// The status of an `HTTPRoute` or a `GRPCRoute`, as a controller would write it.
 ///
 /// A route that is attached to nothing of the mesh (only to gateways) has no parents here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RouteStatus {
     /// `HTTPRoute` or `GRPCRoute`.
     pub kind: &'static str,
@@ -14,17 +15,14 @@ pub struct RouteStatus {
     pub namespace: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
-    /// The file it is in.
-    pub file: Arc<str>,
-    /// The line it begins on, from 1.
-    pub line: u32,
+    /// Where it begins.
+    pub origin: Origin,
     /// One for each `parentRef` of kind Service.
     pub parents: Vec<ParentStatus>,
 }
 
 /// `RouteParentStatus`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ParentStatus {
     /// The Service's namespace.
     pub namespace: Arc<str>,
@@ -40,7 +38,6 @@ pub struct ParentStatus {
 
 /// `metav1.Condition`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Condition {
     /// Its `type`.
     pub kind: ConditionType,
