@@ -205,10 +205,7 @@ fn note(note: &Note) -> Entry {
 }
 
 fn dangling(route: &DanglingRoute) -> Entry {
-    let message = format!(
-        "cluster `{}` does not exist; requests to it fail with 503 (NC)",
-        route.cluster
-    );
+    let message = route.message();
     note(&Note::new(
         NoteKind::Warning,
         route.origin.clone(),

@@ -68,8 +68,8 @@ pub fn explain(
         .map(|(_, router)| routing::explain(router, head, draw))
         .ok_or_else(|| {
             format!(
-                "no listener for port {port}; known ports: {:?}",
-                snapshot.outbound_ports()
+                "no listener for port {port}; known ports: {}",
+                snapshot.known_ports()
             )
         });
     let cluster = match routing.as_ref().map(|r| &r.decision) {

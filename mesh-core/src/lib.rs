@@ -19,6 +19,7 @@
 
 pub mod cluster;
 mod config;
+mod dangling;
 mod explain;
 mod explain_tcp;
 mod flag;
@@ -39,6 +40,7 @@ pub mod telemetry;
 
 pub use self::{
     config::Config,
+    dangling::DanglingRoute,
     explain::{ClusterReport, Explanation, FoundCluster, explain},
     explain_tcp::{ChainExplanation, ListenerExplanation, TcpExplanation, explain_tcp},
     flag::Flag,
@@ -51,5 +53,5 @@ pub use self::{
     route_status::{Condition, ConditionType, ParentStatus, Reason, RouteStatus},
     sharded::{Sharded, thread_index},
     slot::Slot,
-    snapshot::{DanglingRoute, Snapshot},
+    snapshot::Snapshot,
 };

@@ -17,9 +17,10 @@ use tokio::sync::watch;
 
 use crate::{
     AlreadyPublished, Config, ConfigError, Findings, Note, PublishError, Publisher, RouteStatus,
+    dangling::DanglingRoute,
     policy::ClusterLoadAssignment,
     sharded::thread_index,
-    snapshot::{DanglingRoute, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// A mesh as one process sees it. A handle: clones share everything.

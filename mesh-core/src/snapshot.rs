@@ -4,40 +4,21 @@
 //! listeners lead to routers, routers to clusters. Building one reuses whatever did not change,
 //! so routers are not rebuilt and clusters keep their state (see [`Cluster`]).
 
-use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use foldhash::fast::FixedState;
 
 use crate::{
     Config, ConfigError, PublishError,
     cluster::Cluster,
+    dangling::{self, DanglingRoute},
     policy::{
-        self, ClusterSpecifier, Direction, HttpConnectionManager, Listener, Name, NetworkFilter,
-        Origin, RouteAction, RouteConfiguration,
+        self, Direction, HttpConnectionManager, Listener, Name, NetworkFilter, RouteConfiguration,
     },
     routing::{Connection, ListenerError, Listeners, NoTcpRoute, Router, TcpRoute, http_chain},
 };
 
 type Map<K, V> = HashMap<K, V, FixedState>;
-
-/// A route that leads to a cluster which does not exist: such requests get 503 NC.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DanglingRoute {
-    /// The cluster's name.
-    pub cluster: Name,
-    /// The route.
-    pub origin: Origin,
-}
-
-impl fmt::Display for DanglingRoute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: cluster `{}` does not exist; requests to it fail with 503 (NC)",
-            self.origin, self.cluster
-        )
-    }
-}
 
 /// One consistent view of the mesh. Cheap to read, never changed.
 #[derive(Debug)]
@@ -126,7 +107,7 @@ impl Snapshot {
             .iter()
             .map(|policy| previous.reuse_cluster(policy, config))
             .collect();
-        next.dangling = next.find_dangling();
+        next.dangling = dangling::find(&next, next.listeners.policies().iter());
         Ok(next)
     }
 
@@ -208,45 +189,6 @@ impl Snapshot {
         }
     }
 
-    fn find_dangling(&self) -> Vec<DanglingRoute> {
-        let mut dangling = Vec::new();
-        let mut check = |name: &Name, origin: &Origin| {
-            if !self.cluster_index.contains_key(name) {
-                dangling.push(DanglingRoute {
-                    cluster: name.clone(),
-                    origin: origin.clone(),
-                });
-            }
-        };
-        for chain in self.listeners.policies().iter().flat_map(Listener::chains) {
-            if let NetworkFilter::Tcp(proxy) = &chain.filter {
-                for entry in proxy.clusters.entries() {
-                    let origin = match &entry.origin {
-                        Origin::Code => &proxy.origin,
-                        origin => origin,
-                    };
-                    check(&entry.name, origin);
-                }
-            }
-        }
-        for router in &self.routers {
-            for route in router.config().virtual_hosts.iter().flat_map(|h| &h.routes) {
-                if let RouteAction::Forward(action) = &route.action {
-                    match &action.cluster {
-                        ClusterSpecifier::Cluster(name) => check(name, &route.origin),
-                        ClusterSpecifier::Weighted(weighted) => weighted
-                            .clusters()
-                            .iter()
-                            .filter(|c| c.cluster_header.is_none())
-                            .for_each(|c| check(&c.name, &c.origin)),
-                        ClusterSpecifier::ClusterHeader(_) => {}
-                    }
-                }
-            }
-        }
-        dangling
-    }
-
     /// Counts the configs published before and including this one.
     pub const fn version(&self) -> u64 {
         self.version
@@ -279,6 +221,18 @@ impl Snapshot {
         let mut ports: Vec<_> = self.outbound.keys().copied().collect();
         ports.sort_unstable();
         ports
+    }
+
+    /// The first few [`outbound_ports`](Self::outbound_ports), for a message.
+    pub fn known_ports(&self) -> String {
+        const SHOWN: usize = 8;
+        let ports = self.outbound_ports();
+        let shown: Vec<_> = ports.iter().take(SHOWN).map(u16::to_string).collect();
+        match ports.len() {
+            0 => "none".to_owned(),
+            1..=SHOWN => shown.join(", "),
+            all => format!("{}, … ({all} in all)", shown.join(", ")),
+        }
     }
 
     /// The cluster of that name.

@@ -11,8 +11,9 @@ use mesh_core::{
     Config, Mesh, Outcome, Seeded,
     cluster::{self, PickArgs},
     policy::{
-        Cluster, Endpoint, HttpConnectionManager, Listener, NetworkFilter, OutlierDetection,
-        Percent, Route, RouteConfiguration, RouteMatch, RoutingPriority, VirtualHost,
+        Cluster, Endpoint, HttpConnectionManager, Listener, NetworkFilter, Origin,
+        OutlierDetection, Percent, RequestMirror, Route, RouteAction, RouteConfiguration,
+        RouteMatch, RoutingPriority, VirtualHost,
     },
 };
 
@@ -157,4 +158,55 @@ fn broken_routes_are_one_problem_however_many_listeners_name_them() {
     };
     let error = Mesh::new().publish(config).unwrap_err();
     assert_eq!(error.problems().len(), 1, "{error}");
+}
+
+#[test]
+fn mirrors_dangle_too_and_each_is_told_once() {
+    let origin = |line| Origin::file("a.yaml", line);
+    let mut route = Route::to_cluster(RouteMatch::any(), "c");
+    route.origin = origin(3);
+    let RouteAction::Forward(action) = &mut route.action else {
+        unreachable!("it forwards");
+    };
+    action.mirrors = ["c", "gone", "gone"].map(RequestMirror::to).to_vec();
+    let mut host = VirtualHost::new(["*"], vec![route]);
+    host.origin = origin(2);
+    host.mirrors = vec![RequestMirror::to("away")];
+    let mut routes = RouteConfiguration::new("a", vec![host]);
+    routes.origin = origin(1);
+    routes.mirrors = vec![RequestMirror::to("lost")];
+    // Two ports, two filter lists, one list of routes.
+    let mut config = Config::default().cluster(Cluster::new("c"), [endpoint(1)]);
+    config.listeners = vec![
+        listener(1, HttpConnectionManager::new("a")),
+        listener(2, HttpConnectionManager::new("a").with_filters(Vec::new())),
+    ];
+    config.routes = vec![Arc::new(routes)];
+    let report = Mesh::new().publish(config).unwrap();
+    let told: Vec<_> = report.dangling.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "a.yaml:1: cluster `lost` does not exist; nothing is mirrored to it",
+            "a.yaml:2: cluster `away` does not exist; nothing is mirrored to it",
+            "a.yaml:3: cluster `gone` does not exist; nothing is mirrored to it",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_port_names_a_few_that_are_known() {
+    let mesh = Mesh::new();
+    let known = |ports: std::ops::Range<u16>| {
+        let mut config = config(Cluster::new("c"), [1]);
+        config.listeners = ports
+            .map(|port| Listener::outbound(Some(port), "all"))
+            .collect();
+        mesh.publish(config).unwrap();
+        mesh.load().known_ports()
+    };
+    assert_eq!(known(1..1), "none");
+    assert_eq!(known(1..3), "1, 2");
+    assert_eq!(known(1..9), "1, 2, 3, 4, 5, 6, 7, 8");
+    assert_eq!(known(1..100), "1, 2, 3, 4, 5, 6, 7, 8, … (99 in all)");
 }

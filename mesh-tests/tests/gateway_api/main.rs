@@ -5,6 +5,8 @@
 //! meaning carries over have a Service, `echo`, where theirs have a Gateway.
 
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod echo;
 #[cfg(test)]
 mod filters;
@@ -16,6 +18,8 @@ mod header_modifiers;
 mod matching;
 #[cfg(test)]
 mod mesh;
+#[cfg(test)]
+mod mirrors;
 #[cfg(test)]
 mod redirects;
 #[cfg(test)]

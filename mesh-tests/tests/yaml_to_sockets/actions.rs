@@ -81,6 +81,29 @@ async fn headers_are_changed_both_ways() {
 }
 
 #[tokio::test]
+async fn header_values_may_have_operators() {
+    let (bed, server) = ruled(
+        "name: first\nrewrite: {uri: /new}\nroute: [{destination: {host: a}}]\nheaders:\n  request: \
+         {set: {asked: '%REQ(user?x-user)% by %REQ(:method)%', share: '100%%'}}\n  response: {set: {code: '%RESPONSE_CODE%', to: \
+         '%UPSTREAM_CLUSTER%', by: '%UPSTREAM_HOST%', was: '%RESP(served-by):1%'}}",
+    )
+    .await;
+    let reply = get(&bed.client, "http://a/old", &[("x-user", "jason")]).await;
+    let last = server.last();
+    assert_eq!(last.header("asked"), "jason by GET");
+    assert_eq!(last.header("share"), "100%");
+    let cluster = "outbound|80||a.default.svc.cluster.local";
+    for (name, value) in [
+        ("code", "200"),
+        ("to", cluster),
+        ("by", &*server.address.to_string()),
+        ("was", "a"),
+    ] {
+        assert_eq!(reply.header(name), value, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn faults_delay_and_abort() {
     let route = "route: [{destination: {host: a}}]";
     let (bed, server) = ruled(&format!(

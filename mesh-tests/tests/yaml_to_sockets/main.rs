@@ -7,6 +7,8 @@ mod balancing;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod explain;
@@ -16,6 +18,8 @@ mod failures;
 mod hops;
 #[cfg(test)]
 mod matching;
+#[cfg(test)]
+mod mirrors;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]

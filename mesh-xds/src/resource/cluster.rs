@@ -12,7 +12,7 @@ use super::{
     protocol_options::protocol_options,
     report::At,
     subset::subsets,
-    value::{lb_metadata, percent, positive, required_text, unpack},
+    value::{endpoint_metadata, percent, positive, required_text, unpack},
 };
 use crate::pb::{
     cluster::{
@@ -203,7 +203,7 @@ fn dns_targets(at: &At<'_>, pb: &ClusterLoadAssignment, policy: &mut Policy) -> 
             Some(DnsTarget {
                 hostname: hostname.into(),
                 port,
-                metadata: lb_metadata(&at.field("metadata"), lb.metadata.as_ref()),
+                metadata: endpoint_metadata(&at.field("metadata"), lb.metadata.as_ref()),
                 weight: weight(at, lb)?,
                 locality: locality.clone(),
                 priority,

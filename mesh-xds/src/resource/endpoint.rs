@@ -8,7 +8,7 @@ use mesh_core::policy::{
 
 use super::{
     report::At,
-    value::{lb_metadata, required_text},
+    value::{endpoint_metadata, required_text},
 };
 use crate::pb::{
     core::{
@@ -48,7 +48,7 @@ pub(super) fn assignment(at: &At<'_>, pb: &endpoint::ClusterLoadAssignment) -> A
             Some(Endpoint {
                 address: address(&at.field("endpoint"), pb, priority)?,
                 hostname: pb.hostname.as_str().into(),
-                metadata: lb_metadata(&at.field("metadata"), lb.metadata.as_ref()),
+                metadata: endpoint_metadata(&at.field("metadata"), lb.metadata.as_ref()),
                 weight: weight(at, lb)?,
                 health_status: health(lb.health_status()),
                 origin: at.origin(),

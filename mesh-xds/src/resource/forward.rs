@@ -17,8 +17,8 @@ use super::{
     report::At,
     retry::retry_policy,
     value::{
-        extension, header_name, header_value, lb_metadata, optional_duration, regex_rewrite,
-        required_text,
+        extension, header_name, header_value, optional_duration, regex_rewrite, required_text,
+        wanted_metadata,
     },
 };
 use crate::pb::{
@@ -99,7 +99,7 @@ pub(super) const fn priority(pb: core::RoutingPriority) -> RoutingPriority {
 }
 
 fn metadata_match(at: &At<'_>, pb: Option<&core::Metadata>) -> Metadata {
-    lb_metadata(&at.field("metadata_match"), pb)
+    wanted_metadata(&at.field("metadata_match"), pb)
 }
 
 fn cluster(at: &At<'_>, pb: &route::RouteAction) -> Option<ClusterSpecifier> {

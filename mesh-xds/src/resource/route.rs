@@ -49,8 +49,10 @@ pub(super) fn virtual_host(at: &At<'_>, pb: &route::VirtualHost) -> Option<Virtu
         TlsRequirementType::None => TlsRequirement::None,
         TlsRequirementType::All => TlsRequirement::All,
         TlsRequirementType::ExternalOnly => {
-            at.field("require_tls").unsupported("EXTERNAL_ONLY");
-            TlsRequirement::None
+            // Without it plain requests would be let through.
+            at.field("require_tls")
+                .fail("EXTERNAL_ONLY is not supported");
+            return None;
         }
     };
     Some(VirtualHost {

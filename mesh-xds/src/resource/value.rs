@@ -116,8 +116,18 @@ pub(super) fn whole_percent(at: &At<'_>, value: Option<u32>) -> Option<Percent> 
     at.ok(Percent::try_new(value?))
 }
 
-/// `filter_metadata["envoy.lb"]`. Other namespaces are listed as ignored.
-pub(super) fn lb_metadata(at: &At<'_>, pb: Option<&core::Metadata>) -> Metadata {
+/// `filter_metadata["envoy.lb"]` of an endpoint. Other namespaces are listed as ignored, and so are
+/// values that are no strings: no subset that is asked for has them.
+pub(super) fn endpoint_metadata(at: &At<'_>, pb: Option<&core::Metadata>) -> Metadata {
+    lb_metadata(at, pb, |at| at.ignored("only strings are compared"))
+}
+
+/// `filter_metadata["envoy.lb"]` of what asks for a subset.
+pub(super) fn wanted_metadata(at: &At<'_>, pb: Option<&core::Metadata>) -> Metadata {
+    lb_metadata(at, pb, not_a_string)
+}
+
+fn lb_metadata(at: &At<'_>, pb: Option<&core::Metadata>, other: fn(&At<'_>)) -> Metadata {
     let Some(pb) = pb else {
         return Metadata::EMPTY;
     };
@@ -126,7 +136,7 @@ pub(super) fn lb_metadata(at: &At<'_>, pb: Option<&core::Metadata>) -> Metadata 
     for (namespace, values) in &pb.filter_metadata {
         let at = at.key(namespace);
         if namespace == "envoy.lb" {
-            found = strings(&at, values);
+            found = strings_or(&at, values, other);
         } else {
             at.ignored("only filter_metadata[envoy.lb] is read");
         }
@@ -136,10 +146,18 @@ pub(super) fn lb_metadata(at: &At<'_>, pb: Option<&core::Metadata>) -> Metadata 
 
 /// The strings of a struct. Other values are rejected: they compare unequal to any string.
 pub(super) fn strings(at: &At<'_>, pb: &protobuf::Struct) -> Metadata {
+    strings_or(at, pb, not_a_string)
+}
+
+fn not_a_string(at: &At<'_>) {
+    at.fail("only strings are supported");
+}
+
+fn strings_or(at: &At<'_>, pb: &protobuf::Struct, other: fn(&At<'_>)) -> Metadata {
     let string = |(key, value): (&String, &protobuf::Value)| match &value.kind {
         Some(Kind::StringValue(text)) => Some((Name::from(&**key), Name::from(&**text))),
         _ => {
-            at.key(key).fail("only strings are supported");
+            other(&at.key(key));
             None
         }
     };

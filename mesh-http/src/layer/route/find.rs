@@ -183,9 +183,9 @@ fn reply(
 #[cold]
 fn no_listener(snapshot: &SnapshotRef, head: &RequestHead<'_>, port: u16) -> Error {
     Error::no_route(format!(
-        "no listener for port {port} (asked for {}); known ports: {:?}",
+        "no listener for port {port} (asked for {}); known ports: {}",
         head.authority,
-        snapshot.outbound_ports()
+        snapshot.known_ports()
     ))
 }
 

@@ -15,8 +15,7 @@ date. Another test feeds every field to the translator and fails when one change
 is said.
 
 - **enforced**: it does what the API's documentation says. Some values may be refused all the same, by
-  file and line: TLS modes other than `DISABLE`, say. What the policy model can say and the client
-  does not do yet is refused when it is published, again by file and line.
+  file and line: TLS modes other than `DISABLE`, say.
 - **refused**: the API knows it, and this version does not enforce it: a load error by file, line and
   field. Its value is validated.
 - **ignored**: accepted, and listed as ignored by `mesh check` and in the log, since it means nothing

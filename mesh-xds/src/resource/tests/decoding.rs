@@ -123,6 +123,75 @@ fn what_is_unsupported_is_listed_and_what_changes_the_meaning_is_rejected() {
 }
 
 #[test]
+fn what_would_weaken_security_is_rejected() {
+    let host = pb::route::VirtualHost {
+        name: "h".to_owned(),
+        domains: vec!["h".to_owned()],
+        require_tls: pb::route::virtual_host::TlsRequirementType::ExternalOnly.into(),
+        ..pb::route::VirtualHost::default()
+    };
+    let error = decode(&any(&host), &version()).unwrap_err();
+    let message = "`h`: require_tls: EXTERNAL_ONLY is not supported";
+    assert_eq!(error.to_string(), message);
+}
+
+/// Envoy takes them; no subset that a route can ask for has them.
+#[test]
+fn an_endpoints_values_that_are_no_strings_are_listed() {
+    use pb::{core, endpoint, protobuf};
+    let values = [
+        ("count", protobuf::value::Kind::NumberValue(1.0)),
+        ("version", protobuf::value::Kind::StringValue("v1".into())),
+    ];
+    let fields = values.map(|(key, kind)| (key.to_owned(), protobuf::Value { kind: Some(kind) }));
+    let metadata = core::Metadata {
+        filter_metadata: [(
+            "envoy.lb".to_owned(),
+            protobuf::Struct {
+                fields: fields.into_iter().collect(),
+            },
+        )]
+        .into_iter()
+        .collect(),
+        ..core::Metadata::default()
+    };
+    let address = core::SocketAddress {
+        address: "10.0.0.1".to_owned(),
+        port_specifier: Some(core::socket_address::PortSpecifier::PortValue(80)),
+        ..core::SocketAddress::default()
+    };
+    let endpoint = endpoint::Endpoint {
+        address: Some(core::Address {
+            address: Some(core::address::Address::SocketAddress(address)),
+        }),
+        ..endpoint::Endpoint::default()
+    };
+    let assignment = endpoint::ClusterLoadAssignment {
+        cluster_name: "a".to_owned(),
+        endpoints: vec![endpoint::LocalityLbEndpoints {
+            lb_endpoints: vec![endpoint::LbEndpoint {
+                metadata: Some(metadata),
+                host_identifier: Some(endpoint::lb_endpoint::HostIdentifier::Endpoint(endpoint)),
+                ..endpoint::LbEndpoint::default()
+            }],
+            ..endpoint::LocalityLbEndpoints::default()
+        }],
+        ..endpoint::ClusterLoadAssignment::default()
+    };
+    let Accepted {
+        resource, ignored, ..
+    } = decode(&any(&assignment), &version()).unwrap();
+    let ignored: Vec<_> = ignored.iter().map(ToString::to_string).collect();
+    let place = "endpoints[0].lb_endpoints[0].metadata.filter_metadata[envoy.lb][count]";
+    assert_eq!(ignored, [format!("{place}: only strings are compared")]);
+    let Resource::ClusterLoadAssignment(found) = resource else {
+        panic!("{resource:?}");
+    };
+    let metadata = &found.endpoints.localities[0].endpoints[0].metadata;
+    assert_eq!(metadata.iter().collect::<Vec<_>>().len(), 1);
+}
+
+#[test]
 fn an_unknown_value_of_an_enum_is_rejected() {
     let mut pb = cluster("a", 1);
     pb.lb_policy = 99;
