@@ -202,7 +202,8 @@ fn timeouts(at: &At<'_>, pb: &route::RouteAction) -> Timeouts {
 
 /// A policy without an input (one that is not read here) gives no hash.
 fn hash_policy(at: &At<'_>, pb: &pb_action::HashPolicy) -> Option<HashPolicy> {
-    let kind = match pb.policy_specifier.as_ref()? {
+    let specifier = at.field("policy_specifier");
+    let kind = match specifier.required(pb.policy_specifier.as_ref())? {
         PolicySpecifier::Header(pb) => {
             let at = at.field("header");
             let rewrite = at.field("regex_rewrite");

@@ -62,13 +62,18 @@ fn least_request(at: &At<'_>, choice_count: Option<u32>) -> Option<LbPolicy> {
 
 /// The first that is supported (gRFC A52).
 fn extensions(at: &At<'_>, pb: &LoadBalancingPolicy) -> Option<LbPolicy> {
-    let at = at.field("policies");
+    let policies = at.field("policies");
     for (i, policy) in pb.policies.iter().enumerate() {
-        let at = at.index(i);
+        let at = policies.index(i);
         let at = at.field("typed_extension_config");
         let extension = at.required(policy.typed_extension_config.as_ref())?;
         let at = at.field("typed_config");
         let any = at.required(extension.typed_config.as_ref())?;
+        if is::<RoundRobin>(any) || is::<Random>(any) || is::<LeastRequest>(any) {
+            for unused in i + 1..pb.policies.len() {
+                policies.index(unused).ignored("an earlier one counts");
+            }
+        }
         if is::<RoundRobin>(any) {
             return unpack::<RoundRobin>(&at, any).map(|_| LbPolicy::RoundRobin);
         }
@@ -87,6 +92,6 @@ fn extensions(at: &At<'_>, pb: &LoadBalancingPolicy) -> Option<LbPolicy> {
             type_name(&any.type_url)
         ));
     }
-    at.fail("has none that is supported");
+    policies.fail("has none that is supported");
     None
 }

@@ -1,6 +1,6 @@
 //! `Listener`, its filter chains and its `HttpConnectionManager`.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use mesh_core::{
     policy::{
@@ -193,7 +193,16 @@ fn port(at: &At<'_>, pb: &listener::Listener) -> Option<u16> {
     let pb = at.required(pb.address.as_ref().and_then(|a| a.address.as_ref()))?;
     match pb {
         Address::SocketAddress(pb) => {
-            let (_, port) = host_and_port(&at.field("socket_address"), pb)?;
+            let at = at.field("socket_address");
+            let (host, port) = host_and_port(&at, pb)?;
+            let at = at.field("address");
+            match host.parse::<IpAddr>() {
+                Ok(ip) if ip.is_unspecified() => {}
+                Ok(ip) => at.ignored(format!(
+                    "callers dial names, not {ip}: it is for all of its port"
+                )),
+                Err(_) => at.fail(format!("`{host}` is no IP address")),
+            }
             (port != 0).then_some(port)
         }
         Address::Pipe(_) => {
