@@ -1,10 +1,11 @@
-//! What the mesh costs, measured three ways: in memory (`stack`), end to end on loopback beside a
+//! What the mesh costs, measured three ways: in memory (`stack`, `actions`), end to end on loopback beside a
 //! bare client and a real Envoy (`loopback`), and as limits that hold on any machine
 //! (`tests/limits.rs`, `tests/growth.rs`). `docs/benchmarks.md` tells the method and the figures.
 //!
 //! Every binary of this crate runs on [`allocation_counter`]'s global allocator; it adds a few
 //! nanoseconds to each allocation, for every contender alike.
 
+pub mod actions;
 pub mod files;
 pub mod loopback;
 pub mod measure;

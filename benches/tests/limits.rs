@@ -10,6 +10,7 @@ use std::{
 use http::Uri;
 use mesh_benches::{
     Result,
+    actions::{self, Action},
     loopback::{self, Bare, Caller, InMesh, Protocol, Server},
     measure,
     memory::{self, AtOnce},
@@ -88,6 +89,35 @@ fn armed_retries_allocate_at_most_four_times() -> Result {
     };
     let added = added_allocations(&scale)?;
     assert!(added <= 4.0, "{added} allocations per request");
+    Ok(())
+}
+
+#[test]
+fn each_action_allocates_no_more_than_it_states() -> Result {
+    const REQUESTS: u32 = 200;
+    let runtime = runtime()?;
+    let uri = Scale::default().last();
+    let count = |action: &Action| -> Result<f64> {
+        let mut stack = action.stack()?;
+        runtime.block_on(action.drive(&mut stack, &uri, REQUESTS))?;
+        let mut outcome = Ok(());
+        let made = measure::allocations(|| {
+            outcome = runtime.block_on(action.drive(&mut stack, &uri, REQUESTS));
+        });
+        outcome.map(|()| made.count_total as f64 / f64::from(REQUESTS))
+    };
+    let mut beyond = Vec::new();
+    for action in actions::all() {
+        let added = count(&action)? - count(&action.plain())?;
+        // Of the endpoints one may still be met for the first time.
+        if added > action.allocations + 0.1 {
+            beyond.push(format!(
+                "{}: {added}, not {}",
+                action.name, action.allocations
+            ));
+        }
+    }
+    assert!(beyond.is_empty(), "{beyond:#?}");
     Ok(())
 }
 
