@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use mesh_core::{
     Mesh,
@@ -19,7 +19,7 @@ use tower::Service;
 
 use crate::{
     Result,
-    memory::{AtOnce, request},
+    memory::{AtOnce, Body, request},
     policy::{Scale, USER},
 };
 
@@ -93,7 +93,7 @@ impl Action {
                 let value = HeaderValue::from_static(value);
                 request.headers_mut().insert(name, value);
             }
-            poll_fn(|cx| stack.poll_ready(cx)).await?;
+            poll_fn(|cx| Service::<Request<Body>>::poll_ready(stack, cx)).await?;
             let response = stack.call(request).await?;
             if response.status() != self.status {
                 return Err(format!("{}: {}", self.name, response.status()).into());

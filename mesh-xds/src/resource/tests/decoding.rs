@@ -153,7 +153,6 @@ fn an_endpoints_values_that_are_no_strings_are_listed() {
         )]
         .into_iter()
         .collect(),
-        ..core::Metadata::default()
     };
     let address = core::SocketAddress {
         address: "10.0.0.1".to_owned(),
