@@ -7,7 +7,7 @@ use mesh_core::policy::{TcpClusterWeight, TcpClusters, TcpProxy};
 use super::{
     matcher::list,
     report::At,
-    value::{lb_metadata, optional_duration, required_text},
+    value::{optional_duration, required_text, wanted_metadata},
 };
 use crate::pb::tcp_proxy::{
     self,
@@ -30,7 +30,7 @@ pub(super) fn tcp_proxy(at: &At<'_>, pb: &tcp_proxy::TcpProxy) -> Option<TcpProx
         }
     };
     let mut proxy = TcpProxy::new(clusters);
-    proxy.metadata_match = lb_metadata(&at.field("metadata_match"), pb.metadata_match.as_ref());
+    proxy.metadata_match = wanted_metadata(&at.field("metadata_match"), pb.metadata_match.as_ref());
     let idle = optional_duration(&at.field("idle_timeout"), pb.idle_timeout.as_ref());
     if let Some(idle) = idle {
         proxy.idle_timeout = (!idle.is_zero()).then_some(idle);
@@ -55,7 +55,7 @@ fn weighted(at: &At<'_>, pb: &ClusterWeight) -> Option<TcpClusterWeight> {
         at.field("weight").fail("must be above 0");
     }
     let mut entry = TcpClusterWeight::new(name, pb.weight);
-    entry.metadata_match = lb_metadata(&at.field("metadata_match"), pb.metadata_match.as_ref());
+    entry.metadata_match = wanted_metadata(&at.field("metadata_match"), pb.metadata_match.as_ref());
     entry.origin = at.origin();
     Some(entry)
 }

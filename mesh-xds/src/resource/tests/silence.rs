@@ -30,6 +30,10 @@ const WITHOUT_EFFECT: [(&str, &str); 5] = [
         "envoy.config.route.v3.RetryPolicy.RetryHostPredicate",
         "name",
     ),
+    (
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
+        "http_protocol_options",
+    ),
 ];
 
 /// Fields that have an effect at some places and rightly none at others: the name of a static cluster's
