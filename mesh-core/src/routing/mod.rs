@@ -62,7 +62,7 @@ pub use self::{
     mirror::{mirror_cluster, mirrors, shadow_host},
     mismatch::Mismatch,
     mutation::{MutationLevels, edit_request, edit_response, mutate_request, mutate_response},
-    rewrite::{redirect_location, rewrite_path, tls_redirect},
+    rewrite::{redirect_location, redirected_request_path, rewrite_path, tls_redirect},
     router::Router,
     upgrade::refused_upgrade,
 };

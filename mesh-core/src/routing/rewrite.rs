@@ -76,6 +76,23 @@ pub fn tls_redirect(virtual_host: &VirtualHost, head: &RequestHead<'_>) -> Optio
     }
 }
 
+/// The path that a redirect leaves its request with, where it rewrites one: what header values with
+/// operators read of it, as in Envoy.
+pub fn redirected_request_path(
+    redirect: &Redirect,
+    matcher: &PathMatcher,
+    path: &str,
+) -> Option<String> {
+    match redirect.path.as_ref()? {
+        RedirectPath::Path(_) => None,
+        RedirectPath::Prefix(to) => replace_matched(matcher, to, path),
+        RedirectPath::Regex {
+            pattern,
+            substitution,
+        } => Some(replace_regex(pattern, substitution, path)),
+    }
+}
+
 fn redirect_path(redirect: &Redirect, matcher: &PathMatcher, path: &str) -> String {
     let rewritten = match &redirect.path {
         // A query of its own replaces the request's and is never stripped.
@@ -84,12 +101,7 @@ fn redirect_path(redirect: &Redirect, matcher: &PathMatcher, path: &str) -> Stri
             let query = path.find('?').map_or("", |at| &path[at..]);
             Some(format!("{to}{query}"))
         }
-        Some(RedirectPath::Prefix(to)) => replace_matched(matcher, to, path),
-        Some(RedirectPath::Regex {
-            pattern,
-            substitution,
-        }) => Some(replace_regex(pattern, substitution, path)),
-        None => None,
+        _ => redirected_request_path(redirect, matcher, path),
     };
     let mut path = rewritten.unwrap_or_else(|| path.to_owned());
     if redirect.strip_query

@@ -2,10 +2,17 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use http::{HeaderMap, Request};
-use mesh_core::{Flag, policy::Name, routing::Facts};
+use http::{HeaderMap, HeaderValue, Request};
+use mesh_core::{
+    Flag,
+    policy::{Name, RouteAction},
+    routing::{Facts, redirected_request_path},
+};
 
-use super::find::Found;
+use super::{
+    find::{Chain, Found},
+    prepare::X_ENVOY_ORIGINAL_PATH,
+};
 use crate::{
     Body,
     call::{Call, now},
@@ -60,6 +67,21 @@ pub(super) fn keep_request(facts: &mut Facts, request: &Request<Body>) {
     facts.authority = head.authority.to_owned();
     facts.path = head.path.to_owned();
     facts.request_headers = request.headers().clone();
+}
+
+/// A redirect that rewrites the path does so in the request, before its response's values read it.
+pub(super) fn redirected(facts: &mut Facts, chain: &Chain) {
+    let hosts = &chain.router().config().virtual_hosts;
+    let route = chain.route.and_then(|(h, r)| hosts.get(h)?.routes.get(r));
+    if let Some(route) = route
+        && let RouteAction::Redirect(redirect) = &route.action
+        && let Some(path) = redirected_request_path(redirect, &route.matches.path, &facts.path)
+    {
+        let old = std::mem::replace(&mut facts.path, path);
+        if let Ok(old) = HeaderValue::try_from(old) {
+            facts.request_headers.insert(X_ENVOY_ORIGINAL_PATH, old);
+        }
+    }
 }
 
 /// Adds what is known once there is a response.

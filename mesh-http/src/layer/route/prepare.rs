@@ -14,7 +14,8 @@ use crate::{Body, Error, call::Target, layer::head};
 
 const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+pub(super) const X_ENVOY_ORIGINAL_PATH: HeaderName =
+    HeaderName::from_static("x-envoy-original-path");
 
 /// Request header changes, then the host's rewrite, then the path's: Envoy's order.
 pub(super) fn prepare(

@@ -83,6 +83,9 @@ impl<S: Step + 'static> Route<S> {
                     facts::keep_request(facts, call.request()?);
                 }
                 let result = answer.map(|response| respond(response, facts.as_deref_mut(), call));
+                if let Some(facts) = &mut facts {
+                    facts::redirected(facts, &chain);
+                }
                 return self.done(&chain, facts, cors, result, Kind::LocalReply, call);
             }
         };
