@@ -122,7 +122,7 @@ pub fn all() -> Vec<Action> {
         Action::new("a request and a response header set", 4.0, |route| {
             set_headers(route, "a literal")
         }),
-        Action::new("the same with an operator", 8.0, |route| {
+        Action::new("the same with an operator", 19.0, |route| {
             set_headers(route, "by %REQ(user-agent)%")
         }),
         Action::new("host rewritten", 4.0, |route| {
@@ -178,7 +178,7 @@ pub fn all() -> Vec<Action> {
             Ok(())
         })
         .header("origin", "https://a.example.com"),
-        Action::new("fault at 0 %", 0.0, |route| {
+        Action::new("fault at 0 %", 2.0, |route| {
             let fault = Fault {
                 abort: Some(Abort {
                     http_status: StatusCode::SERVICE_UNAVAILABLE,
@@ -205,9 +205,9 @@ pub fn all() -> Vec<Action> {
                 Ok(())
             })
         }),
-        Action::new("a control header", 4.0, |_| Ok(())).header("x-envoy-max-retries", "1"),
+        Action::new("a control header", 8.0, |_| Ok(())).header("x-envoy-max-retries", "1"),
         redirect,
-        Action::new("direct response", 4.0, |route| {
+        Action::new("direct response", 6.0, |route| {
             route.action = RouteAction::DirectResponse(DirectResponse {
                 status: StatusCode::OK,
                 body: "ok".into(),
