@@ -17,9 +17,7 @@ use tokio::sync::watch;
 
 use crate::{
     AlreadyPublished, Config, ConfigError, Findings, Note, PublishError, Publisher, RouteStatus,
-    dangling::DanglingRoute,
-    policy::ClusterLoadAssignment,
-    sharded::thread_index,
+    dangling::DanglingRoute, policy::ClusterLoadAssignment, sharded::thread_index,
     snapshot::Snapshot,
 };
 

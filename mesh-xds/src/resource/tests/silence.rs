@@ -20,34 +20,31 @@ const SEEDS: [(&str, &str); 2] = [
     ("dynamic", include_str!("seeds/dynamic.yaml")),
 ];
 
-/// Fields of which nothing comes, and rightly: names that only label, and empty messages (each field
-/// in them is reported by itself).
-const WITHOUT_EFFECT: [(&str, &str); 5] = [
+/// Fields of which nothing comes, and rightly: names that only label, the one direction there may be,
+/// and whether a filter that is known, as all of the seeds' are, is optional.
+const WITHOUT_EFFECT: [(&str, &str); 7] = [
     ("envoy.config.core.v3.TransportSocket", "name"),
     ("envoy.config.core.v3.TypedExtensionConfig", "name"),
     ("envoy.config.listener.v3.Filter", "name"),
+    ("envoy.config.listener.v3.Listener", "traffic_direction"),
     (
         "envoy.config.route.v3.RetryPolicy.RetryHostPredicate",
         "name",
     ),
-    (
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
-        "http_protocol_options",
-    ),
+    ("envoy.config.route.v3.FilterConfig", "is_optional"),
+    (HTTP_FILTER, "is_optional"),
 ];
 
 /// Fields that have an effect at some places and rightly none at others: the name of a static cluster's
-/// own endpoints, the name of a filter that no route speaks to, whether a known filter is optional, and
-/// what else is said about one that is unknown and so listed.
-const SOMETIMES: [(&str, &str); 6] = [
+/// own endpoints, the name of a filter that no route speaks to, and what else is said about one that is
+/// unknown and so listed.
+const SOMETIMES: [(&str, &str); 4] = [
     (
         "envoy.config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name",
     ),
     ("envoy.config.route.v3.FilterConfig", "disabled"),
-    ("envoy.config.route.v3.FilterConfig", "is_optional"),
     (HTTP_FILTER, "disabled"),
-    (HTTP_FILTER, "is_optional"),
     (HTTP_FILTER, "name"),
 ];
 
