@@ -26,7 +26,7 @@ impl PublishError {
     }
 }
 
-/// One problem of a [`Config`].
+/// One problem of a [`Config`](crate::Config).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
