@@ -16,7 +16,7 @@ use crate::file::{
 };
 
 /// A `ServiceEntry`'s spec.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ServiceEntry {
     /// Taken literally: short names are not expanded.
     pub(crate) hosts: Vec<Arc<str>>,

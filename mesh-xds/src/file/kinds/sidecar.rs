@@ -41,7 +41,6 @@ pub(crate) enum EgressNamespace {
     Any,
     /// The client's own.
     Own,
-    None,
     Named(Arc<str>),
 }
 
@@ -101,25 +100,28 @@ fn egress_hosts(listener: &Obj<'_>) -> Vec<EgressHost> {
     hosts.iter().filter_map(egress_host).collect()
 }
 
-/// `namespace/host`, where neither is completed in any way.
+/// `namespace/host`, where neither is completed in any way. A `~` before the namespace excludes;
+/// alone it does so in all namespaces.
 fn egress_host(value: &Val<'_>) -> Option<EgressHost> {
     let text = value.text()?;
     let Some((namespace, host)) = text.split_once('/') else {
         value.fail("must be of the form namespace/host");
         return None;
     };
-    let (host, excluded) = match host.strip_prefix('~') {
-        Some(host) => (host, true),
-        None => (host, false),
+    let (namespace, excluded) = match namespace.strip_prefix('~') {
+        Some("") => ("*", true),
+        Some(namespace) => (namespace, true),
+        None => (namespace, false),
     };
-    if let Err(e) = host::check(host) {
+    if host.starts_with('~') {
+        value.fail("the `~` that excludes hosts stands before the namespace, as in `~*/a.com`");
+    } else if let Err(e) = host::check(host) {
         value.fail(e);
     }
     Some(EgressHost {
         namespace: match namespace {
             "*" => EgressNamespace::Any,
             "." => EgressNamespace::Own,
-            "~" => EgressNamespace::None,
             "" => {
                 value.fail("names no namespace before the `/`");
                 return None;
@@ -136,7 +138,6 @@ impl EgressHost {
     pub(crate) fn is_in(&self, namespace: Option<&str>, client: &str) -> bool {
         match &self.namespace {
             EgressNamespace::Any => true,
-            EgressNamespace::None => false,
             EgressNamespace::Own => namespace == Some(client),
             EgressNamespace::Named(named) => namespace == Some(&**named),
         }

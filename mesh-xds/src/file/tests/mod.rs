@@ -16,6 +16,7 @@ mod routes;
 mod running;
 mod scope;
 mod seeds;
+mod sidecar;
 mod strictness;
 mod support_table;
 mod traps;

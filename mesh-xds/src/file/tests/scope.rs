@@ -1,4 +1,4 @@
-//! `MeshConfig`, `Sidecar`, and rules for some workloads.
+//! `MeshConfig`, and rules for some workloads.
 
 use std::time::Duration;
 
@@ -131,96 +131,6 @@ fn the_mesh_says_who_sees_what_exports_nothing_itself() {
     let public = foreign.replace("spec:\n", "spec:\n  exportTo: [\"*\"]\n");
     let text = format!("{public}{}", mesh("defaultServiceExportTo: [\".\"]"));
     assert_eq!(load(&text).config.clusters.len(), 1);
-}
-
-#[test]
-fn a_sidecar_says_what_its_workloads_see() {
-    let services = service("default", HOST, 80)
-        + &service("other", "b.other.svc.cluster.local", 80)
-        + &service("other", "c.example.com", 80);
-    let seen = |hosts: &str| -> Vec<String> {
-        let sidecar = document(
-            "Sidecar",
-            "default",
-            "s",
-            &format!("egress: [{{hosts: [{hosts}]}}]"),
-        );
-        let loaded = load(&format!("{services}{sidecar}"));
-        let names = loaded.config.clusters.iter();
-        names
-            .map(|c| {
-                c.name
-                    .rsplit('|')
-                    .next()
-                    .unwrap()
-                    .split('.')
-                    .next()
-                    .unwrap()
-                    .to_owned()
-            })
-            .collect()
-    };
-    assert_eq!(seen("\"*/*\""), ["a", "b", "c"]);
-    assert_eq!(seen("\"./*\""), ["a"]);
-    assert_eq!(seen("other/*"), ["b", "c"]);
-    assert_eq!(seen("\"*/*.example.com\""), ["c"]);
-    assert_eq!(seen("\"./*\", other/c.example.com"), ["a", "c"]);
-    assert_eq!(seen("\"~/*\""), [""; 0]);
-    assert_eq!(seen("\"*/*\", \"*/~*.example.com\""), ["a", "b"]);
-}
-
-#[test]
-fn a_sidecar_imports_whole_rules_by_any_of_their_hosts() {
-    let rule = document(
-        "VirtualService",
-        "other",
-        "r",
-        "hosts: [x.example.com, y.example.com]\nhttp: [{directResponse: {status: 200}}]",
-    );
-    let sidecar = |hosts: &str| {
-        document(
-            "Sidecar",
-            "default",
-            "s",
-            &format!("egress: [{{hosts: [{hosts}]}}]"),
-        )
-    };
-    let loaded = load(&format!("{rule}{}", sidecar("other/x.example.com")));
-    loaded.virtual_host(80, "x.example.com");
-    loaded.virtual_host(80, "y.example.com");
-    let loaded = load(&format!("{rule}{}", sidecar("default/x.example.com")));
-    assert!(loaded.config.routes.is_empty());
-    assert!(notes(&loaded)[0].contains("the Sidecar of this client does not list it"));
-}
-
-#[test]
-fn the_nearest_sidecar_applies() {
-    let sidecar = |namespace: &str, name: &str, selector: &str, hosts: &str| {
-        let spec = format!("{selector}egress: [{{hosts: [\"{hosts}\"]}}]");
-        document("Sidecar", namespace, name, &spec)
-    };
-    let services = service("default", HOST, 80) + &service("default", "b.com", 80);
-    let root = sidecar("istio-system", "r", "", "~/*");
-    let own = sidecar("default", "o", "", "*/a.default.svc.cluster.local");
-    let selected = sidecar(
-        "default",
-        "s",
-        "workloadSelector: {labels: {app: web}}\n",
-        "*/b.com",
-    );
-    let web = Client {
-        labels: [("app", "web")].into_iter().collect(),
-        ..client()
-    };
-    let clusters = |client: &Client, text: &str| {
-        let loaded = load_as(client, &Registry::new(), &format!("{services}{text}"));
-        let names = loaded.config.clusters.iter();
-        names.map(|c| c.name.to_string()).collect::<Vec<_>>()
-    };
-    let all = format!("{root}{own}{selected}");
-    assert_eq!(clusters(&web, &all), ["outbound|80||b.com"]);
-    assert_eq!(clusters(&client(), &all), [format!("outbound|80||{HOST}")]);
-    assert_eq!(clusters(&client(), &root), [""; 0]);
 }
 
 #[test]

@@ -13,8 +13,10 @@ mod destination_rules;
 mod endpoints;
 mod gateway;
 mod locality;
+mod named;
 mod routes;
 mod scope;
+mod service;
 mod services;
 mod tcp;
 mod tls;
@@ -87,8 +89,15 @@ pub(crate) fn translate(
     let mut notes = Vec::new();
     let scope = Scope::new(documents, client, &mut notes, &mut problems);
     let kubernetes = gateway::service_entries(documents, client, &mut notes);
-    let services = Services::new(documents, &kubernetes, &scope, &registered, &mut notes);
     let rules = VirtualServices::new(documents, &scope, &mut notes, &mut problems);
+    let services = Services::new(
+        documents,
+        &kubernetes,
+        &scope,
+        &rules,
+        &registered,
+        &mut notes,
+    );
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -66,35 +66,33 @@ impl<'a> Scope<'a> {
 
     /// Whether the `Sidecar` lets the client see the service.
     pub(super) fn sees_service(&self, host: &str, namespace: Option<&str>) -> bool {
-        self.sees(namespace, |entry| host::covers(entry, host))
+        self.sees(namespace, host, |entry| host::covers(entry, host))
     }
 
     /// Whether the `Sidecar` lets the client see a `VirtualService`: any of its hosts is enough.
     pub(super) fn sees_rule<'h>(
         &self,
         namespace: &str,
-        hosts: impl Iterator<Item = &'h str> + Clone,
+        mut hosts: impl Iterator<Item = &'h str>,
     ) -> bool {
-        self.sees(Some(namespace), |entry| {
-            let mut hosts = hosts.clone();
-            hosts.any(|h| host::covers(entry, h) || host::covers(h, entry))
+        hosts.any(|host| {
+            self.sees(Some(namespace), host, |entry| {
+                host::covers(entry, host) || host::covers(host, entry)
+            })
         })
     }
 
-    fn sees(&self, namespace: Option<&str>, matches: impl Fn(&str) -> bool) -> bool {
+    /// Whether an entry that is about the namespace matches, and none takes the host out again.
+    fn sees(&self, namespace: Option<&str>, host: &str, matches: impl Fn(&str) -> bool) -> bool {
         let Some(entries) = self.sidecar.and_then(|s| s.egress.as_ref()) else {
             return true;
         };
-        let mut seen = false;
-        for entry in entries {
-            if entry.is_in(namespace, &self.client.namespace) && matches(&entry.host) {
-                if entry.excluded {
-                    return false;
-                }
-                seen = true;
-            }
-        }
-        seen
+        let about = || {
+            let own = &self.client.namespace;
+            entries.iter().filter(move |e| e.is_in(namespace, own))
+        };
+        about().any(|e| !e.excluded && matches(&e.host))
+            && !about().any(|e| e.excluded && host::covers(&e.host, host))
     }
 
     /// What `exportTo` says, or the mesh in its place.

@@ -3,19 +3,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
 };
 
-use mesh_core::policy::{Address, DnsTarget, Endpoint, HttpProtocol, Locality, Name, Origin};
+use mesh_core::policy::{HttpProtocol, Name, Origin};
 
-use super::{scope::Scope, workloads::Workloads};
+pub(super) use super::service::{Port, Service};
+use super::{
+    named::{self, Destinations},
+    scope::Scope,
+    virtual_services::VirtualServices,
+    workloads::Workloads,
+};
 use crate::{
     file::{
         host,
         kinds::{
-            Action, Document, Meta, Protocol, Resolution, Resource, ServiceEntry, ServicePort,
-            WorkloadAddress, WorkloadEntry,
+            Document, Meta, Protocol, Resolution, Resource, ServiceEntry, ServicePort,
+            WorkloadAddress,
         },
         problem::{Note, NoteKind},
     },
@@ -45,67 +51,22 @@ fn backwards(host: &str) -> String {
         .collect()
 }
 
-/// One service.
-#[derive(Debug)]
-pub(super) struct Service {
-    pub(super) host: Name,
-    /// Where the owner's destination rules are.
-    pub(super) namespace: Option<Arc<str>>,
-    pub(super) origin: Origin,
-    pub(super) resolution: Resolution,
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) ports: Vec<Port>,
-}
-
-/// A service's port and the endpoints behind it.
-#[derive(Debug)]
-pub(super) struct Port {
-    pub(super) number: u16,
-    pub(super) name: Arc<str>,
-    pub(super) protocol: Protocol,
-    /// What DNS resolution connects to when the entry lists no endpoints.
-    pub(super) target: u16,
-    pub(super) endpoints: Vec<(Locality, Endpoint)>,
-    pub(super) dns: Vec<DnsTarget>,
-    pub(super) registered: Vec<ServiceKey>,
-}
-
 impl Services {
     pub(super) fn new(
         documents: &[Arc<Document>],
         kubernetes: &[(&Meta, ServiceEntry)],
         scope: &Scope<'_>,
+        rules: &VirtualServices<'_>,
         registered: &registry::Services,
         notes: &mut Vec<Note>,
     ) -> Self {
         let workloads = Workloads::new(documents);
-        let mut entries: Vec<(&Meta, &ServiceEntry)> = Vec::new();
-        for document in documents {
-            let Resource::ServiceEntry(entry) = &document.resource else {
-                continue;
-            };
-            let meta = &document.meta;
-            let mesh = &scope.mesh.service_export_to;
-            let visibility = scope.visible(&entry.export_to, mesh, &meta.namespace);
-            if visibility.is_some() {
-                entries.push((meta, entry));
-            } else {
-                let message = format!("is not exported to namespace {}", scope.namespace);
-                notes.push(meta.at.note(NoteKind::NotApplied, message));
-            }
-        }
-        entries.extend(kubernetes.iter().map(|(meta, entry)| (*meta, entry)));
-        // Of two namespaces that describe one host, the client's own counts, else the oldest.
-        entries.sort_by_key(|(meta, _)| {
-            let foreign = meta.namespace != scope.namespace;
-            (foreign, &meta.created, &meta.name, &meta.namespace)
-        });
         let mut services = Self::default();
-        for (meta, entry) in entries {
+        let mut unlisted = Vec::new();
+        for (meta, entry) in visible_entries(documents, kubernetes, scope, notes) {
             for host in &entry.hosts {
                 if !scope.sees_service(host, Some(&meta.namespace)) {
-                    let message = format!("the Sidecar of this client does not list `{host}`");
-                    notes.push(meta.at.note(NoteKind::NotApplied, message));
+                    unlisted.push((host, meta, entry));
                     continue;
                 }
                 if !host.contains(['.', '*']) {
@@ -116,23 +77,58 @@ impl Services {
                     );
                     notes.push(meta.at.note(NoteKind::Warning, message));
                 }
-                services.add(host, meta, entry, &workloads, notes);
+                services.add(host, meta, entry, &workloads, true, notes);
             }
         }
+        let mut unlisted_keys = Vec::new();
         if !registered.is_empty() {
-            let named = named_by_rules(documents, scope);
+            let named = named::hosts(documents, scope);
             for key in registered.keys() {
-                services.add_registered(key, scope, &named);
+                let host = services.registered_host(&key.0, scope, &named);
+                let namespace = host::kubernetes(&host, &scope.domain).map(|(_, ns)| ns);
+                if scope.sees_service(&host, namespace) {
+                    services.add_registered(key, &host, namespace, true);
+                } else {
+                    unlisted_keys.push((key, host));
+                }
             }
         }
-        for service in services.by_host.values() {
+        if !unlisted.is_empty() || !unlisted_keys.is_empty() {
+            let mut destinations = Destinations::of(&rules.candidates, scope);
+            destinations.extend_by_gateway_routes(documents, scope, |host| {
+                services.get(host).is_some_and(|s| s.is_listed)
+            });
+            for (host, meta, entry) in unlisted {
+                let mut message = format!("the Sidecar of this client does not list `{host}`");
+                let is_listed = services.get(host).is_some_and(|s| s.is_listed);
+                let mut entry = entry.clone();
+                entry.ports.retain(|p| destinations.lead_to(host, p.number));
+                if !is_listed && !entry.ports.is_empty() {
+                    services.add(host, meta, &entry, &workloads, false, notes);
+                    message += ": it is reached through the rules that lead to it, not by its name";
+                }
+                notes.push(meta.at.note(NoteKind::NotApplied, message));
+            }
+            for (key, host) in &unlisted_keys {
+                if destinations.lead_to(host, key.1) {
+                    let namespace = host::kubernetes(host, &scope.domain).map(|(_, ns)| ns);
+                    services.add_registered(key, host, namespace, false);
+                }
+            }
+        }
+        services.index();
+        services
+    }
+
+    /// Listed services are found by their ports.
+    fn index(&mut self) {
+        for service in self.by_host.values().filter(|s| s.is_listed) {
             for port in service.ports.iter().filter(|p| p.is_http()) {
-                let on_port = services.by_port.entry(port.number).or_default();
+                let on_port = self.by_port.entry(port.number).or_default();
                 on_port.hosts.push(service.host.clone());
                 on_port.backwards.insert(backwards(&service.host));
             }
         }
-        services
     }
 
     pub(super) fn get(&self, host: &str) -> Option<&Service> {
@@ -143,13 +139,18 @@ impl Services {
         self.by_host.values()
     }
 
-    /// The services with an HTTP port `number`, by host.
+    /// Those that may be called by their own names.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Service> {
+        self.iter().filter(|service| service.is_listed)
+    }
+
+    /// The listed services with an HTTP port `number`, by host.
     pub(super) fn on_port(&self, number: u16) -> impl Iterator<Item = &Service> {
         let hosts = self.by_port.get(&number).into_iter().flat_map(|p| &p.hosts);
         hosts.filter_map(|host| self.by_host.get(host))
     }
 
-    /// Whether `host`, exact or wildcard, is that of a service with an HTTP port `number`.
+    /// Whether `host`, exact or wildcard, is that of a listed service with an HTTP port `number`.
     pub(super) fn any_on_port(&self, number: u16, host: &str) -> bool {
         if host::is_wildcard(host) {
             let Some(on_port) = self.by_port.get(&number) else {
@@ -159,7 +160,7 @@ impl Services {
             let mut from = on_port.backwards.range(end.clone()..);
             return from.next().is_some_and(|first| first.starts_with(&end));
         }
-        let service = self.get(host);
+        let service = self.get(host).filter(|service| service.is_listed);
         service.is_some_and(|s| s.port(number).is_some_and(Port::is_http))
     }
 
@@ -173,6 +174,7 @@ impl Services {
         meta: &Meta,
         entry: &ServiceEntry,
         workloads: &Workloads<'_>,
+        is_listed: bool,
         notes: &mut Vec<Note>,
     ) {
         let service = self.by_host.entry(host.clone()).or_insert_with(|| Service {
@@ -182,6 +184,7 @@ impl Services {
             resolution: entry.resolution,
             addresses: Vec::new(),
             ports: Vec::new(),
+            is_listed,
         });
         let same_namespace = service.namespace.as_ref() == Some(&meta.namespace);
         if !same_namespace || service.resolution != entry.resolution {
@@ -220,158 +223,84 @@ impl Services {
         }
     }
 
-    fn add_registered(&mut self, key: &ServiceKey, scope: &Scope<'_>, named: &HashSet<Name>) {
-        let (given, number) = key;
-        let literal = self.by_host.contains_key(given) || named.contains(given);
-        let host = if literal {
-            given.clone()
-        } else {
-            registered_host(given, scope)
-        };
-        let namespace = host::kubernetes(&host, &scope.domain).map(|(_, ns)| Arc::from(ns));
-        if !scope.sees_service(&host, namespace.as_deref()) {
-            return;
-        }
+    fn add_registered(
+        &mut self,
+        key: &ServiceKey,
+        host: &Name,
+        namespace: Option<&str>,
+        is_listed: bool,
+    ) {
         let service = self.by_host.entry(host.clone()).or_insert_with(|| Service {
-            namespace,
-            host,
+            namespace: namespace.map(Arc::from),
+            host: host.clone(),
             origin: Origin::Code,
             resolution: Resolution::Static,
             addresses: Vec::new(),
             ports: Vec::new(),
+            is_listed,
         });
         let port = ServicePort {
-            number: *number,
+            number: key.1,
             name: Arc::from(""),
-            target: *number,
+            target: key.1,
             protocol: Protocol::Http(HttpProtocol::Downstream),
         };
         service.port_mut(&port).registered.push(key.clone());
     }
+
+    /// The full name of a registered host. One that no document names may be a Kubernetes name in
+    /// short, as a request gives it.
+    fn registered_host(&self, given: &Name, scope: &Scope<'_>, named: &HashSet<Name>) -> Name {
+        let domain = &scope.domain;
+        let is_literal = self.by_host.contains_key(given)
+            || named.contains(given)
+            || given.parse::<IpAddr>().is_ok();
+        match given.split('.').count() {
+            _ if is_literal => given.clone(),
+            1 => host::resolve(given, &scope.namespace, domain),
+            2 => format!("{given}.svc.{domain}").into(),
+            3 if given.ends_with(".svc") => format!("{given}.{domain}").into(),
+            _ => given.clone(),
+        }
+    }
 }
 
-/// The full name of a registered host that no document names: a request may give a Kubernetes name
-/// in short.
-fn registered_host(given: &Name, scope: &Scope<'_>) -> Name {
-    let domain = &scope.domain;
-    if given.parse::<IpAddr>().is_ok() {
-        return given.clone();
-    }
-    match given.split('.').count() {
-        1 => host::resolve(given, &scope.namespace, domain),
-        2 => format!("{given}.svc.{domain}").into(),
-        3 if given.ends_with(".svc") => format!("{given}.{domain}").into(),
-        _ => given.clone(),
-    }
-}
-
-/// The hosts that rules are about or send to, in full.
-fn named_by_rules(documents: &[Arc<Document>], scope: &Scope<'_>) -> HashSet<Name> {
-    let mut named = HashSet::new();
+/// The entries that are exported to the client, those first that come before others for one host: the
+/// client's own, else a Kubernetes Service's, so that nobody takes a host from it, else the oldest.
+fn visible_entries<'a>(
+    documents: &'a [Arc<Document>],
+    kubernetes: &'a [(&Meta, ServiceEntry)],
+    scope: &Scope<'_>,
+    notes: &mut Vec<Note>,
+) -> Vec<(&'a Meta, &'a ServiceEntry)> {
+    let of_kubernetes = kubernetes.iter().map(|(meta, entry)| (*meta, entry, true));
+    let mut entries: Vec<(&Meta, &ServiceEntry, bool)> = of_kubernetes.collect();
     for document in documents {
-        let namespace = &document.meta.namespace;
-        let mut name = |host: &str| {
-            named.insert(host::resolve(host, namespace, &scope.domain));
+        let Resource::ServiceEntry(entry) = &document.resource else {
+            continue;
         };
-        match &document.resource {
-            Resource::DestinationRule(rule) => name(&rule.host),
-            Resource::VirtualService(rule) => {
-                rule.hosts.iter().for_each(|(host, _)| name(host));
-                for http in &rule.http {
-                    if let Action::Forward(destinations) = &http.action {
-                        destinations.iter().for_each(|d| name(&d.to.host));
-                    }
-                    let mirrors = http.mirror.destinations();
-                    mirrors.for_each(|(to, _)| name(&to.host));
-                }
-                let connections = rule.tcp.iter().chain(&rule.tls);
-                let destinations = connections.flat_map(|route| &*route.destinations);
-                destinations.for_each(|d| name(&d.to.host));
-            }
-            Resource::ServiceEntry(_)
-            | Resource::WorkloadEntry(_)
-            | Resource::Sidecar(_)
-            | Resource::MeshConfig(_) => {}
-            // Named in full, always.
-            Resource::GatewayRoute(_)
-            | Resource::ReferenceGrant(_)
-            | Resource::Service(_)
-            | Resource::EndpointSlice(_) => {}
+        let meta = &document.meta;
+        let mesh = &scope.mesh.service_export_to;
+        let visibility = scope.visible(&entry.export_to, mesh, &meta.namespace);
+        if visibility.is_some() {
+            entries.push((meta, entry, false));
+        } else {
+            let message = format!("is not exported to namespace {}", scope.namespace);
+            notes.push(meta.at.note(NoteKind::NotApplied, message));
         }
     }
-    named
-}
-
-impl Service {
-    pub(super) fn port(&self, number: u16) -> Option<&Port> {
-        self.ports.iter().find(|p| p.number == number)
-    }
-
-    fn port_mut(&mut self, port: &ServicePort) -> &mut Port {
-        let found = self.ports.iter().position(|p| p.number == port.number);
-        let index = found.unwrap_or_else(|| {
-            self.ports.push(Port {
-                number: port.number,
-                name: port.name.clone(),
-                protocol: port.protocol,
-                target: port.target,
-                endpoints: Vec::new(),
-                dns: Vec::new(),
-                registered: Vec::new(),
-            });
-            self.ports.len() - 1
-        });
-        &mut self.ports[index]
-    }
-}
-
-impl Port {
-    pub(super) fn is_http(&self) -> bool {
-        matches!(self.protocol, Protocol::Http(_))
-    }
-
-    pub(super) fn is_tls(&self) -> bool {
-        self.protocol == Protocol::Tls
-    }
-
-    /// Whether connections for raw bytes may be made to it: not when it is declared to speak HTTP.
-    pub(super) fn carries_bytes(&self) -> bool {
-        match self.protocol {
-            Protocol::Tcp | Protocol::Tls => true,
-            // Of ports whose protocol nobody declared.
-            Protocol::Http(protocol) => protocol == HttpProtocol::Downstream,
-        }
-    }
-
-    /// The endpoint's own port by name, else the service's target port.
-    fn add(&mut self, port: &ServicePort, workload: &WorkloadEntry, meta: Option<&Meta>) {
-        let own = workload.ports.iter().find(|(name, _)| *name == port.name);
-        let number = own.map_or(port.target, |(_, number)| *number);
-        let (metadata, origin) = match meta {
-            Some(meta) => (workload.labels.merged(&meta.labels), meta.at.origin()),
-            None => (workload.labels.clone(), workload.at.origin()),
-        };
-        let address = match &workload.address {
-            WorkloadAddress::Ip(ip) => Address::Socket(SocketAddr::new(*ip, number)),
-            WorkloadAddress::Unix(url) => {
-                Address::Unix(url.strip_prefix("unix://").unwrap_or(url).into())
-            }
-            WorkloadAddress::Name(name) => {
-                self.dns.push(DnsTarget {
-                    hostname: name.clone(),
-                    port: number,
-                    metadata,
-                    weight: workload.weight,
-                    locality: workload.locality.clone(),
-                    priority: 0,
-                });
-                return;
-            }
-        };
-        let mut endpoint = Endpoint::new(address)
-            .with_metadata(metadata)
-            .with_weight(workload.weight);
-        endpoint.origin = origin;
-        self.endpoints.push((workload.locality.clone(), endpoint));
-    }
+    entries.sort_by_key(|(meta, _, kubernetes)| {
+        let foreign = meta.namespace != scope.namespace;
+        (
+            foreign,
+            !kubernetes,
+            &meta.created,
+            &meta.name,
+            &meta.namespace,
+        )
+    });
+    entries
+        .into_iter()
+        .map(|(meta, entry, _)| (meta, entry))
+        .collect()
 }

@@ -60,7 +60,7 @@ pub(super) fn listeners(
     let mut taken: HashSet<(u16, Name)> = HashSet::new();
     let ports = || {
         let all = services
-            .iter()
+            .listed()
             .flat_map(|s| s.ports.iter().map(move |p| (s, p)));
         all.filter(|(_, port)| port.carries_bytes())
     };

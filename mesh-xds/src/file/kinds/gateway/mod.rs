@@ -81,6 +81,16 @@ pub(crate) struct Match {
     pub(crate) rank: [usize; 5],
 }
 
+impl Rule {
+    /// Where it sends requests, and copies of them.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        let backends = self.backends.iter();
+        let lists = std::iter::once(&self.filters).chain(backends.clone().map(|b| &b.filters));
+        let mirrors = lists.flat_map(|filters| filters.mirrors.iter().map(|m| &m.target));
+        backends.map(|b| &b.target).chain(mirrors)
+    }
+}
+
 impl RouteKind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -198,3 +198,22 @@ fn registrations_and_service_entries_are_services_too() {
     assert_eq!(targets(&loaded.routes(80, "a")[0]), [(B.to_owned(), 0)]);
     assert!(loaded.condition("r", ConditionType::ResolvedRefs).0);
 }
+
+#[test]
+fn a_sidecar_lets_in_where_the_routes_of_its_services_lead() {
+    let rules = "- filters: [{type: RequestMirror, requestMirror: {backendRef: {name: c, port: \
+                 80}}}]\n  backendRefs: [{name: b, port: 80}]";
+    let hosts = "\"./a.default.svc.cluster.local\"";
+    let sidecar = document(
+        "Sidecar",
+        "default",
+        "s",
+        &format!("egress: [{{hosts: [{hosts}]}}]"),
+    );
+    let loaded = load(&(services() + &http_route("r", rules) + &sidecar));
+    for name in [A, B, C] {
+        loaded.cluster(name);
+    }
+    assert_eq!(loaded.virtual_hosts(80).len(), 1);
+    assert!(loaded.condition("r", ConditionType::ResolvedRefs).0);
+}
