@@ -64,14 +64,9 @@ pub fn explain(
     random: &dyn Random,
 ) -> Explanation {
     let routing = snapshot
-        .outbound(port)
+        .outbound(head.authority, port)
         .map(|(_, router)| routing::explain(router, head, draw))
-        .ok_or_else(|| {
-            format!(
-                "no listener for port {port}; known ports: {}",
-                snapshot.known_ports()
-            )
-        });
+        .ok_or_else(|| snapshot.no_outbound(head.authority, port));
     let cluster = match routing.as_ref().map(|r| &r.decision) {
         Ok(Decision::Cluster(choice)) => choice.name.as_deref().map(|name| ClusterReport {
             name: name.into(),

@@ -66,8 +66,9 @@ struct Writer {
     config: Config,
     last_error: Option<String>,
     findings: Findings,
-    /// The source that alone may publish.
-    claimed: Option<Arc<str>>,
+    /// The source that alone may publish, and a number that tells its claim from others.
+    claimed: Option<(u64, Arc<str>)>,
+    claims: u64,
     owned: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -124,6 +125,7 @@ impl Mesh {
                 last_error: None,
                 findings: Findings::default(),
                 claimed: None,
+                claims: 0,
                 owned: Vec::new(),
             }),
             changed: watch::Sender::new(0),
@@ -140,7 +142,7 @@ impl Mesh {
     /// [`status`](Self::status) tells. When a source publishes into this mesh already.
     pub fn publish(&self, config: Config) -> Result<PublishReport, PublishError> {
         let writer = self.writer();
-        if let Some(source_name) = writer.claimed.clone() {
+        if let Some((_, source_name)) = writer.claimed.clone() {
             return Err(PublishError(vec![ConfigError::Claimed { source_name }]));
         }
         self.replace(writer, config, Findings::default())
@@ -154,27 +156,57 @@ impl Mesh {
     pub fn publisher(&self, source: impl Into<Arc<str>>) -> Result<Publisher, AlreadyPublished> {
         let mut writer = self.writer();
         match &writer.claimed {
-            Some(by) => Err(AlreadyPublished { by: by.clone() }),
+            Some((_, by)) => Err(AlreadyPublished { by: by.clone() }),
             None => {
                 let source = source.into();
-                writer.claimed = Some(source.clone());
-                Ok(Publisher::new(self.downgrade(), source))
+                writer.claims += 1;
+                let claim = writer.claims;
+                writer.claimed = Some((claim, source.clone()));
+                Ok(Publisher::new(self.downgrade(), claim, source))
             }
         }
     }
 
-    /// Ends a claim.
-    pub(crate) fn release(&self) {
-        self.writer().claimed = None;
+    /// Ends a claim, if it has not ended.
+    pub(crate) fn release(&self, claim: u64) {
+        if let Some(mut writer) = self.claimed_by(claim) {
+            writer.claimed = None;
+        }
     }
 
-    /// As [`publish`](Self::publish), for the one who may.
+    /// As [`publish`](Self::publish), for the one who may; `None` when its claim has ended.
     pub(crate) fn publish_all(
         &self,
+        claim: u64,
         config: Config,
         findings: Findings,
-    ) -> Result<PublishReport, PublishError> {
-        self.replace(self.writer(), config, findings)
+    ) -> Option<Result<PublishReport, PublishError>> {
+        let writer = self.claimed_by(claim)?;
+        Some(self.replace(writer, config, findings))
+    }
+
+    /// As [`assign`](Self::assign), for the one who may.
+    pub(crate) fn assign_claimed(
+        &self,
+        claim: u64,
+        cluster: &str,
+        assignment: Arc<ClusterLoadAssignment>,
+    ) -> bool {
+        let writer = self.claimed_by(claim);
+        writer.is_some_and(|writer| reassign(writer, cluster, assignment))
+    }
+
+    /// As [`reject`](Self::reject), for the one who may.
+    pub(crate) fn reject_claimed(&self, claim: u64, error: String) {
+        if let Some(mut writer) = self.claimed_by(claim) {
+            writer.last_error = Some(error);
+        }
+    }
+
+    fn claimed_by(&self, claim: u64) -> Option<MutexGuard<'_, Writer>> {
+        let writer = self.writer();
+        let is_its = writer.claimed.as_ref().is_some_and(|(c, _)| *c == claim);
+        is_its.then_some(writer)
     }
 
     fn replace(
@@ -217,15 +249,7 @@ impl Mesh {
     /// Replaces the endpoints of one cluster; costs work in that cluster only. `false` when there
     /// is no such cluster or nothing changed.
     pub fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) -> bool {
-        let mut writer = self.writer();
-        let Some(found) = writer.current.cluster(cluster).cloned() else {
-            return false;
-        };
-        // A config with the endpoints from before differs from what is in force now, and is applied.
-        if let Some(known) = writer.config.assignments.get_mut(cluster) {
-            *known = assignment.clone();
-        }
-        found.assign(assignment)
+        reassign(self.writer(), cluster, assignment)
     }
 
     /// Notes that an update was not applied, for [`status`](Self::status).
@@ -239,7 +263,7 @@ impl Mesh {
         Status {
             version: writer.current.version(),
             last_error: writer.last_error.clone(),
-            source: writer.claimed.clone(),
+            source: writer.claimed.as_ref().map(|(_, source)| source.clone()),
             dangling: writer.current.dangling().to_vec(),
             notes: writer.findings.notes.clone(),
             routes: writer.findings.routes.clone(),
@@ -288,6 +312,21 @@ impl Mesh {
         // A writer that panicked has not swapped anything: what is there is the last good state.
         self.0.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn reassign(
+    mut writer: MutexGuard<'_, Writer>,
+    cluster: &str,
+    assignment: Arc<ClusterLoadAssignment>,
+) -> bool {
+    let Some(found) = writer.current.cluster(cluster).cloned() else {
+        return false;
+    };
+    // A config with the endpoints from before differs from what is in force now, and is applied.
+    if let Some(known) = writer.config.assignments.get_mut(cluster) {
+        *known = assignment.clone();
+    }
+    found.assign(assignment)
 }
 
 impl Default for Mesh {

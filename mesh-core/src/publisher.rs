@@ -32,6 +32,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Publisher {
     mesh: WeakMesh,
+    claim: u64,
     source: Arc<str>,
 }
 
@@ -44,13 +45,17 @@ pub struct AlreadyPublished {
 }
 
 impl Publisher {
-    pub(crate) const fn new(mesh: WeakMesh, source: Arc<str>) -> Self {
-        Self { mesh, source }
+    pub(crate) const fn new(mesh: WeakMesh, claim: u64, source: Arc<str>) -> Self {
+        Self {
+            mesh,
+            claim,
+            source,
+        }
     }
 
     /// Replaces the whole configuration, atomically, with what is to be said of it. An equal one
     /// changes nothing. This compiles the configuration: not on a thread that must not wait. `None`
-    /// when the mesh is gone.
+    /// when the mesh is gone or the claim has ended ([`release`](Self::release)).
     ///
     /// # Errors
     /// When the config is not consistent; the last good one then stays in force, with what was said of
@@ -61,20 +66,28 @@ impl Publisher {
         findings: Findings,
     ) -> Result<Option<PublishReport>, PublishError> {
         let mesh = self.mesh.upgrade();
-        mesh.map(|mesh| mesh.publish_all(config, findings.bounded()))
+        mesh.and_then(|mesh| mesh.publish_all(self.claim, config, findings.bounded()))
             .transpose()
     }
 
     /// Replaces the endpoints of one cluster, as [`Mesh::assign`] does.
     pub fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) -> bool {
         let mesh = self.mesh.upgrade();
-        mesh.is_some_and(|mesh| mesh.assign(cluster, assignment))
+        mesh.is_some_and(|mesh| mesh.assign_claimed(self.claim, cluster, assignment))
     }
 
     /// Tells that an update was not applied, and why: [`Mesh::status`] has it until one is.
     pub fn reject(&self, error: impl Into<String>) {
         if let Some(mesh) = self.mesh.upgrade() {
-            mesh.reject(error);
+            mesh.reject_claimed(self.claim, error.into());
+        }
+    }
+
+    /// Ends the claim before this is dropped: whatever still holds it has no effect on the mesh, and
+    /// another source may claim it at once.
+    pub fn release(&self) {
+        if let Some(mesh) = self.mesh.upgrade() {
+            mesh.release(self.claim);
         }
     }
 
@@ -86,9 +99,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        if let Some(mesh) = self.mesh.upgrade() {
-            mesh.release();
-        }
+        self.release();
     }
 }
 
@@ -116,6 +127,25 @@ mod tests {
         drop(first);
         assert_eq!(mesh.status().source, None);
         mesh.publisher("second").unwrap();
+    }
+
+    #[test]
+    fn a_claim_that_was_released_has_no_effect_and_leaves_the_next_alone() {
+        let mesh = Mesh::new();
+        let first = mesh.publisher("first").unwrap();
+        first.release();
+        let second = mesh.publisher("second").unwrap();
+        second
+            .publish(Config::default(), Findings::default())
+            .unwrap();
+        first.reject("late");
+        let late = first.publish(Config::default(), Findings::default());
+        assert_eq!(late.unwrap(), None);
+        assert!(!first.assign("c", Arc::default()));
+        drop(first);
+        let status = mesh.status();
+        assert_eq!(status.source.as_deref(), Some("second"));
+        assert_eq!(status.last_error, None);
     }
 
     #[test]

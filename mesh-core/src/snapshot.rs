@@ -15,7 +15,9 @@ use crate::{
     policy::{
         self, Direction, HttpConnectionManager, Listener, Name, NetworkFilter, RouteConfiguration,
     },
-    routing::{Connection, ListenerError, Listeners, NoTcpRoute, Router, TcpRoute, http_chain},
+    routing::{
+        Connection, HttpHosts, ListenerError, Listeners, NoTcpRoute, Router, TcpRoute, http_chain,
+    },
 };
 
 type Map<K, V> = HashMap<K, V, FixedState>;
@@ -27,6 +29,8 @@ pub struct Snapshot {
     listeners: Arc<Listeners>,
     outbound: Map<u16, usize>,
     outbound_any: Option<usize>,
+    /// HTTP listeners that are for some hosts only; most meshes have none.
+    outbound_hosts: Option<Box<HttpHosts>>,
     routers: Vec<Arc<Router>>,
     clusters: Vec<Arc<Cluster>>,
     cluster_index: Map<Name, usize>,
@@ -41,6 +45,7 @@ impl Snapshot {
             listeners: Arc::default(),
             outbound: Map::default(),
             outbound_any: None,
+            outbound_hosts: None,
             routers: Vec::new(),
             clusters: Vec::new(),
             cluster_index: Map::default(),
@@ -75,8 +80,21 @@ impl Snapshot {
             }),
         }
         let mut routers = Routers::new(previous);
+        let mut hosts: Vec<(Option<u16>, &[Name], usize)> = Vec::new();
         for listener in &config.listeners {
-            next.add_listener(listener, &routes, &mut routers, &mut problems);
+            let router = http_router(listener, &routes, &mut routers, &mut problems);
+            match (router, listener.port) {
+                (None, _) => {}
+                (Some(router), port) if !listener.hosts.is_empty() => {
+                    hosts.push((port, &listener.hosts, router));
+                }
+                (Some(router), Some(port)) => _ = next.outbound.insert(port, router),
+                (Some(router), None) => next.outbound_any = Some(router),
+            }
+        }
+        if !hosts.is_empty() {
+            // Hosts that are too long were a problem of their listeners already.
+            next.outbound_hosts = HttpHosts::new(&hosts).map(Box::new);
         }
         // What no listener names is checked all the same.
         for one in &config.routes {
@@ -109,46 +127,6 @@ impl Snapshot {
             .collect();
         next.dangling = dangling::find(&next, next.listeners.policies().iter());
         Ok(next)
-    }
-
-    fn add_listener(
-        &mut self,
-        listener: &Listener,
-        routes: &Map<&str, &Arc<RouteConfiguration>>,
-        routers: &mut Routers<'_>,
-        problems: &mut Vec<ConfigError>,
-    ) {
-        if listener.direction == Direction::Inbound {
-            problems.push(ConfigError::Unsupported {
-                what: "an inbound listener",
-                origin: listener.origin.clone(),
-            });
-            return;
-        }
-        // A route configuration is missed wherever it is named.
-        for chain in listener.chains() {
-            if let NetworkFilter::Http(http) = &chain.filter
-                && !routes.contains_key(&*http.route_config)
-            {
-                problems.push(ConfigError::MissingRouteConfiguration {
-                    listener: listener.name.clone(),
-                    route_config: http.route_config.clone(),
-                    origin: listener.origin.clone(),
-                });
-            }
-        }
-        let Some(NetworkFilter::Http(http)) = http_chain(listener).map(|c| &c.filter) else {
-            return;
-        };
-        let Some(routes) = routes.get(&*http.route_config) else {
-            return;
-        };
-        if let Some(router) = routers.compile(routes, http, problems) {
-            match listener.port {
-                Some(port) => _ = self.outbound.insert(port, router),
-                None => self.outbound_any = Some(router),
-            }
-        }
     }
 
     /// The error says which listener is wrong.
@@ -194,12 +172,30 @@ impl Snapshot {
         self.version
     }
 
-    /// The router for calls that dial `port`, with its place in [`routers`](Self::routers): its
-    /// listener's, else the one for any port.
+    /// The router for requests to `authority` (with or without its port) that dial `port`, with its
+    /// place in [`routers`](Self::routers): that of the listener for this host on this port, else for
+    /// all of the port, else for the host on any port, else for all.
     #[inline]
-    pub fn outbound(&self, port: u16) -> Option<(usize, &Arc<Router>)> {
-        let index = self.outbound.get(&port).copied().or(self.outbound_any)?;
+    pub fn outbound(&self, authority: &str, port: u16) -> Option<(usize, &Arc<Router>)> {
+        let of_port = self.outbound.get(&port).copied();
+        let index = match &self.outbound_hosts {
+            None => of_port,
+            Some(hosts) => hosts
+                .of_port(authority, port)
+                .or(of_port)
+                .or_else(|| hosts.of_any_port(authority)),
+        };
+        let index = index.or(self.outbound_any)?;
         Some((index, self.routers.get(index)?))
+    }
+
+    /// Why [`outbound`](Self::outbound) has nothing for these, in words.
+    pub fn no_outbound(&self, authority: &str, port: u16) -> String {
+        let known = match self.outbound_ports().contains(&port) {
+            true => format!("no listener for `{authority}` on port {port}"),
+            false => format!("no listener for port {port} (asked for {authority})"),
+        };
+        format!("{known}; known ports: {}", self.known_ports())
     }
 
     /// Where a connection is led.
@@ -219,7 +215,9 @@ impl Snapshot {
     /// The ports that have an outbound HTTP listener of their own, ascending.
     pub fn outbound_ports(&self) -> Vec<u16> {
         let mut ports: Vec<_> = self.outbound.keys().copied().collect();
+        ports.extend(self.outbound_hosts.iter().flat_map(|hosts| hosts.ports()));
         ports.sort_unstable();
+        ports.dedup();
         ports
     }
 
@@ -262,6 +260,38 @@ impl Snapshot {
     pub fn dangling(&self) -> &[DanglingRoute] {
         &self.dangling
     }
+}
+
+/// The router of a listener's requests; `None` when it takes none, or is a problem.
+fn http_router(
+    listener: &Listener,
+    routes: &Map<&str, &Arc<RouteConfiguration>>,
+    routers: &mut Routers<'_>,
+    problems: &mut Vec<ConfigError>,
+) -> Option<usize> {
+    if listener.direction == Direction::Inbound {
+        problems.push(ConfigError::Unsupported {
+            what: "an inbound listener",
+            origin: listener.origin.clone(),
+        });
+        return None;
+    }
+    // A route configuration is missed wherever it is named.
+    for chain in listener.chains() {
+        if let NetworkFilter::Http(http) = &chain.filter
+            && !routes.contains_key(&*http.route_config)
+        {
+            problems.push(ConfigError::MissingRouteConfiguration {
+                listener: listener.name.clone(),
+                route_config: http.route_config.clone(),
+                origin: listener.origin.clone(),
+            });
+        }
+    }
+    let NetworkFilter::Http(http) = &http_chain(listener)?.filter else {
+        return None;
+    };
+    routers.compile(routes.get(&*http.route_config)?, http, problems)
 }
 
 /// The routers of a snapshot in the making: each route configuration is compiled once for each list

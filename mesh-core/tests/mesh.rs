@@ -140,7 +140,7 @@ fn routes_are_compiled_once_for_each_list_of_filters_before_them() {
     let mesh = Mesh::new();
     mesh.publish(config).unwrap();
     let snapshot = mesh.load();
-    let router = |port| snapshot.outbound(port).unwrap().1;
+    let router = |port| snapshot.outbound("a", port).unwrap().1;
     assert!(Arc::ptr_eq(router(1), router(2)));
     assert!(!Arc::ptr_eq(router(1), router(3)));
     assert_eq!(snapshot.routers().len(), 3);
@@ -158,6 +158,91 @@ fn broken_routes_are_one_problem_however_many_listeners_name_them() {
     };
     let error = Mesh::new().publish(config).unwrap_err();
     assert_eq!(error.problems().len(), 1, "{error}");
+}
+
+#[test]
+fn requests_find_their_listener_by_host_and_port() {
+    let for_hosts = |name: &str, port, hosts: &[&str]| {
+        let mut listener = Listener::outbound(port, name.to_owned());
+        listener.name = name.into();
+        listener.hosts = hosts.iter().map(|h| (*h).into()).collect();
+        listener
+    };
+    let all = [
+        for_hosts("a", Some(80), &["a"]),
+        for_hosts("sub", Some(80), &["*.b"]),
+        for_hosts("port", Some(80), &[]),
+        for_hosts("a:81", Some(81), &["a"]),
+        for_hosts("c", None, &["c"]),
+    ];
+    let routes = all.iter().map(|listener| {
+        let route = Route::to_cluster(RouteMatch::any(), "c");
+        let hosts = vec![VirtualHost::new(["*"], vec![route])];
+        Arc::new(RouteConfiguration::new(listener.name.clone(), hosts))
+    });
+    let config = Config {
+        routes: routes.collect(),
+        listeners: all.to_vec(),
+        ..Config::default()
+    };
+    let mesh = Mesh::new();
+    mesh.publish(config.clone()).unwrap();
+    let snapshot = mesh.load();
+    let found = |host, port| {
+        let (_, router) = snapshot.outbound(host, port)?;
+        Some(router.config().name.to_string())
+    };
+    for (host, port, expected) in [
+        ("a", 80, Some("a")),
+        ("A:80", 80, Some("a")),
+        ("x.b", 80, Some("sub")),
+        ("other", 80, Some("port")),
+        // A listener of the port wins over one for any port.
+        ("c", 80, Some("port")),
+        ("a:81", 81, Some("a:81")),
+        ("c", 81, Some("c")),
+        ("other", 81, None),
+        ("c", 5, Some("c")),
+    ] {
+        assert_eq!(found(host, port).as_deref(), expected, "{host} {port}");
+    }
+    assert_eq!(
+        snapshot.no_outbound("x", 81),
+        "no listener for `x` on port 81; known ports: 80, 81"
+    );
+    // Two listeners for one host of a port are a mistake.
+    let mut twice = config;
+    twice.listeners.push(for_hosts("a", Some(80), &["A"]));
+    let error = mesh.publish(twice).unwrap_err().to_string();
+    assert!(
+        error.contains("host `A` is already one of listener `a`"),
+        "{error}"
+    );
+}
+
+/// Control planes push what has not changed under new versions.
+#[test]
+fn a_new_version_alone_rebuilds_nothing() {
+    let at = |version: &str| {
+        let origin = |kind: &str, resource: &str| Origin::Xds {
+            kind: kind.into(),
+            resource: resource.into(),
+            version: version.into(),
+        };
+        let mut cluster = Cluster::new("c");
+        cluster.origin = origin("Cluster", "c");
+        let mut config = config(cluster, [1]);
+        let routes = Arc::make_mut(&mut config.routes[0]);
+        routes.origin = origin("RouteConfiguration", "all");
+        routes.virtual_hosts[0].origin = routes.origin.clone();
+        config.listeners[0].origin = origin("Listener", "l");
+        config
+    };
+    let mesh = Mesh::new();
+    let version = mesh.publish(at("1")).unwrap().version;
+    let before = mesh.load();
+    assert_eq!(mesh.publish(at("2")).unwrap().version, version);
+    assert!(Arc::ptr_eq(&before.routers()[0], &mesh.load().routers()[0]));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use mesh_xds::pb::{
         ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints,
         lb_endpoint::HostIdentifier,
     },
+    fault::{FaultAbort, HttpFault, fault_abort::ErrorType},
     http_connection_manager::{
         HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
         http_filter::ConfigType,
@@ -28,6 +29,7 @@ use mesh_xds::pb::{
         weighted_cluster::ClusterWeight,
     },
     router::Router,
+    types::FractionalPercent,
 };
 use prost::{Message, Name};
 
@@ -45,27 +47,54 @@ fn ads() -> Option<ConfigSource> {
     })
 }
 
-fn manager(routes: &str) -> Any {
+fn manager(routes: &str, filters: &[HttpFilter]) -> Any {
+    let router = http_filter("router", &Router::default());
     any(&HttpConnectionManager {
         route_specifier: Some(RouteSpecifier::Rds(Rds {
             config_source: ads(),
             route_config_name: routes.to_owned(),
         })),
-        http_filters: vec![HttpFilter {
-            name: "router".to_owned(),
-            config_type: Some(ConfigType::TypedConfig(any(&Router::default()))),
-            ..HttpFilter::default()
-        }],
+        http_filters: filters.iter().cloned().chain([router]).collect(),
         ..HttpConnectionManager::default()
     })
 }
 
+/// An HTTP filter.
+pub fn http_filter<M: Message + Name>(name: &str, config: &M) -> HttpFilter {
+    HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(ConfigType::TypedConfig(any(config))),
+        ..HttpFilter::default()
+    }
+}
+
+/// A filter that answers every request with `status`.
+pub fn fault_filter(status: u32) -> HttpFilter {
+    let abort = FaultAbort {
+        percentage: Some(FractionalPercent {
+            numerator: 100,
+            ..FractionalPercent::default()
+        }),
+        error_type: Some(ErrorType::HttpStatus(status)),
+    };
+    let fault = HttpFault {
+        abort: Some(abort),
+        ..HttpFault::default()
+    };
+    http_filter("fault", &fault)
+}
+
 /// A listener as gRPC asks for it.
 pub fn api_listener(name: &str, routes: &str) -> Any {
+    api_listener_with(name, routes, &[])
+}
+
+/// The same, with filters before the router.
+pub fn api_listener_with(name: &str, routes: &str, filters: &[HttpFilter]) -> Any {
     any(&Listener {
         name: name.to_owned(),
         api_listener: Some(ApiListener {
-            api_listener: Some(manager(routes)),
+            api_listener: Some(manager(routes, filters)),
         }),
         ..Listener::default()
     })
@@ -79,7 +108,7 @@ pub fn socket_listener(name: &str, port: u16, routes: &str) -> Any {
         filter_chains: vec![FilterChain {
             filters: vec![Filter {
                 name: "hcm".to_owned(),
-                config_type: Some(filter::ConfigType::TypedConfig(manager(routes))),
+                config_type: Some(filter::ConfigType::TypedConfig(manager(routes, &[]))),
             }],
             ..FilterChain::default()
         }],

@@ -41,7 +41,7 @@ pub enum ListenerError {
     /// No connection could be served.
     #[error("it has no filter chain")]
     NoChain,
-    /// HTTP requests choose their listener by port alone, before anything else is known.
+    /// HTTP requests choose their listener by host and port, before anything else is known.
     #[error(
         "an HTTP filter chain that does not serve all plain-text HTTP requests of its port is not supported yet"
     )]
@@ -228,9 +228,7 @@ pub fn validate_listener(listener: &Listener) -> Result<(), ListenerError> {
     let outbound = listener.direction == Direction::Outbound;
     let chosen = http_chain(listener);
     let http = |chain: &&FilterChain| matches!(chain.filter, NetworkFilter::Http(_));
-    let reached = |chain: &FilterChain| {
-        listener.hosts.is_empty() && chosen.is_some_and(|c| std::ptr::eq(c, chain))
-    };
+    let reached = |chain: &FilterChain| chosen.is_some_and(|c| std::ptr::eq(c, chain));
     match listener.chains().filter(http).all(reached) {
         true => Ok(()),
         false if outbound => Err(ListenerError::PartialHttp),

@@ -27,6 +27,7 @@ mod format;
 mod hash;
 mod head;
 mod host;
+mod http_hosts;
 mod internal_redirect;
 mod listeners;
 mod matching;
@@ -67,6 +68,7 @@ pub use self::{
     upgrade::refused_upgrade,
 };
 pub(crate) use self::{
+    http_hosts::HttpHosts,
     listeners::{Listeners, http_chain},
     matching::{header_matches, response_header_matches},
 };

@@ -2,7 +2,8 @@
 
 use mesh_tests::{
     resources::{
-        api_listener, broken_cluster, cluster, endpoints, routes, service, socket_listener,
+        api_listener, api_listener_with, broken_cluster, cluster, endpoints, fault_filter, routes,
+        service, socket_listener,
     },
     until,
 };
@@ -138,7 +139,7 @@ async fn fields_without_effect_are_listed_by_resource() {
     // `alt_stat_name`, field 28, which pb does not have since it is not read.
     resources[2].value.extend(*b"\xe2\x01\x05other");
     let control_plane = ControlPlane::start(resources).await;
-    let (_mesh, _client, xds) = joined(&control_plane, &["a:80"]).await;
+    let (mesh, _client, xds) = joined(&control_plane, &["a:80"]).await;
     let status = xds.status().await;
     let ignored: Vec<_> = status
         .resources
@@ -149,6 +150,59 @@ async fn fields_without_effect_are_listed_by_resource() {
         ignored.iter().any(|i| i == "Cluster `a`@2: alt_stat_name"),
         "{ignored:?}"
     );
+    let told = || -> Vec<String> {
+        let notes = mesh.status().notes;
+        notes.iter().map(ToString::to_string).collect()
+    };
+    assert!(
+        told()
+            .iter()
+            .any(|n| n.starts_with("ignored: Cluster/a@2: alt_stat_name: ")),
+        "{:?}",
+        told()
+    );
+    // Endpoints too, whose changes come into force without a new snapshot.
+    let mut assigned = endpoints("a", &[servers[0].address]);
+    // `endpoint_stale_after`, field 4 of `policy`, field 4.
+    assigned.value.extend(*b"\x22\x02\x22\x00");
+    control_plane.put([assigned]);
+    until("the note", || {
+        let told = told();
+        told.iter().any(|n| {
+            n.starts_with("ignored: ClusterLoadAssignment/a@3: policy.endpoint_stale_after")
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mesh_follows_one_source() {
+    let servers = servers(["a"]).await;
+    let control_plane = ControlPlane::start(service("a", &[servers[0].address])).await;
+    let (mesh, client, xds) = joined(&control_plane, &["a:80"]).await;
+    let name = format!("xDS from {}", control_plane.address);
+    assert_eq!(mesh.status().source.as_deref(), Some(&*name));
+    let second = source(&control_plane).with_target("a:80").start(&mesh);
+    let error = second.await.unwrap_err();
+    assert!(error.to_string().contains(&name), "{error}");
+    assert_eq!(who(&client, "a").await, "a");
+    // The mesh itself holds it, too.
+    drop(xds);
+    assert!(mesh.status().source.is_some());
+}
+
+/// gRPC's targets differ in whatever their listeners say, though they share a port.
+#[tokio::test]
+async fn targets_of_a_port_have_their_own_filters() {
+    let servers = servers(["a", "b"]).await;
+    let mut all = service("a", &[servers[0].address]);
+    all.extend(service("b", &[servers[1].address]));
+    all[4] = api_listener_with("b:80", "b", &[fault_filter(418)]);
+    let control_plane = ControlPlane::start(all).await;
+    let (mesh, client, _xds) = joined(&control_plane, &["a:80", "b:80"]).await;
+    assert_eq!(who(&client, "a").await, "a");
+    assert_eq!(who(&client, "b").await, "418 FI");
+    assert_eq!(mesh.status().last_error, None);
 }
 
 /// gRFC A57: 15 s, so this test takes as long.

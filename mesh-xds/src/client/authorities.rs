@@ -101,6 +101,14 @@ impl Authorities {
         }
     }
 
+    /// The resource in use, if there is one.
+    pub(super) fn ready(&self, kind: Kind, name: &str) -> Option<&Arc<Accepted>> {
+        match self.state(kind, name) {
+            State::Ready(accepted) => Some(accepted),
+            _ => None,
+        }
+    }
+
     /// All resources of a type that are known.
     pub(super) fn entries(&self, kind: Kind) -> impl Iterator<Item = (&Name, &Entry<Decoder>)> {
         self.all.iter().flat_map(move |a| a.ads.entries(kind))

@@ -2,18 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use mesh_core::{Config, Mesh, WeakMesh, policy::Name};
+use mesh_core::{Config, Findings, Note, Publisher, policy::Name};
 use tokio::sync::watch;
 
 use super::{
-    ads::Changes,
+    ads::{Changes, Kind},
     authorities::Authorities,
     cascade::{Cascade, Scope},
     status,
 };
 use crate::{
     dns::{Lookups, Resolve},
-    resource::{Assignment, Cluster},
+    resource::{Accepted, Assignment, Cluster},
 };
 
 /// How far a source has come, for who waits for it.
@@ -31,12 +31,16 @@ pub(super) struct Progress {
 
 pub(super) struct Consumer {
     pub(super) cascade: Cascade,
-    mesh: WeakMesh,
+    publisher: Arc<Publisher>,
+    /// Fields of the bootstrap that have no effect.
+    bootstrap_notes: Vec<Note>,
     lookups: Lookups,
     progress: watch::Sender<Progress>,
     /// Of each published cluster, `overprovisioning_factor`, which comes with endpoints.
     published: HashMap<Name, u32>,
     last: Option<Config>,
+    /// The EDS resources whose notes were published.
+    noted: HashMap<Name, Arc<Accepted>>,
     problems: Vec<String>,
     /// What was said last, which is not repeated.
     said: Option<String>,
@@ -47,24 +51,24 @@ pub(super) struct Consumer {
 impl Consumer {
     pub(super) fn new(
         scope: Scope,
-        mesh: &Mesh,
+        publisher: Arc<Publisher>,
+        bootstrap_notes: Vec<Note>,
         resolver: Arc<dyn Resolve>,
         progress: watch::Sender<Progress>,
     ) -> Self {
-        let weak = mesh.downgrade();
-        let to = weak.clone();
+        let to = publisher.clone();
         let assign = move |cluster: &str, assignment| {
-            if let Some(mesh) = to.upgrade() {
-                mesh.assign(cluster, assignment);
-            }
+            to.assign(cluster, assignment);
         };
         Self {
             cascade: Cascade::new(scope),
-            mesh: weak,
+            publisher,
+            bootstrap_notes,
             lookups: Lookups::new(resolver, Arc::new(assign)),
             progress,
             published: HashMap::new(),
             last: None,
+            noted: HashMap::new(),
             problems: Vec::new(),
             said: None,
             again: None,
@@ -73,10 +77,10 @@ impl Consumer {
 
     /// Hands on endpoints; whether more than that has changed.
     pub(super) fn changed(&mut self, changes: &Changes, ads: &Authorities) -> bool {
-        let (Some(mesh), Some(last)) = (self.mesh.upgrade(), &mut self.last) else {
+        let Some(last) = &mut self.last else {
             return true;
         };
-        let published = &self.published;
+        let (published, publisher, noted) = (&self.published, &self.publisher, &self.noted);
         let assign = |name: &Name, cluster: &Cluster, new: &Arc<Assignment>| {
             if published.get(name) != Some(&factor(cluster, new)) {
                 return false;
@@ -85,10 +89,15 @@ impl Consumer {
             if let Some(known) = last.assignments.get_mut(name) {
                 known.clone_from(&endpoints);
             }
-            mesh.assign(name, endpoints);
+            publisher.assign(name, endpoints);
             true
         };
-        self.cascade.changed(changes, ads, assign)
+        let news = self
+            .cascade
+            .eds_in_use(changes)
+            .filter_map(|name| Some((name, ads.ready(Kind::ClusterLoadAssignment, name)?)))
+            .any(|(name, new)| noted.get(name).map(|old| &old.ignored) != Some(&new.ignored));
+        self.cascade.changed(changes, ads, assign) | news
     }
 
     /// Looks at everything, and publishes what is whole.
@@ -99,13 +108,10 @@ impl Consumer {
         let complete = look.waiting.is_empty();
         let (config, problems) = self.cascade.config(ads);
         self.problems = problems;
-        let Some(mesh) = self.mesh.upgrade() else {
-            return;
-        };
         // Nothing is published before something is known.
         let mut error = None;
         if complete || self.last.is_some() || !config.listeners.is_empty() {
-            error = self.publish(&mesh, config, ads).err();
+            error = self.publish(config, ads).err();
         }
         let summary = status::summary(ads, &self.problems);
         let said = match (error, summary) {
@@ -113,7 +119,7 @@ impl Consumer {
             (error, summary) => error.or(summary),
         };
         if let Some(said) = &said {
-            mesh.reject(said.clone());
+            self.publisher.reject(said.clone());
         }
         if self.said != said {
             match &said {
@@ -133,8 +139,12 @@ impl Consumer {
         });
     }
 
-    fn publish(&mut self, mesh: &Mesh, config: Config, ads: &Authorities) -> Result<(), String> {
-        mesh.publish(config.clone()).map_err(|e| e.to_string())?;
+    fn publish(&mut self, config: Config, ads: &Authorities) -> Result<(), String> {
+        let mut notes = self.bootstrap_notes.clone();
+        self.noted = self.cascade.notes(ads, &mut notes);
+        let findings = Findings::new(notes, Vec::new());
+        let published = self.publisher.publish(config.clone(), findings);
+        published.map_err(|e| e.to_string())?;
         if self.last.as_ref() == Some(&config) {
             return Ok(());
         }

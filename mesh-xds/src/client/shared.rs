@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use mesh_core::Publisher;
 use tokio::sync::mpsc::{self, UnboundedSender, WeakUnboundedSender};
 
 use super::driver::{self, Command, Settings};
@@ -47,6 +48,8 @@ pub(super) fn number() -> u64 {
 #[derive(Debug)]
 pub(super) struct Share {
     pub(super) id: u64,
+    /// The claim on the mesh, which ends with this although the client still holds it.
+    pub(super) publisher: Arc<Publisher>,
     pub(super) client: UnboundedSender<Command>,
 }
 
@@ -59,6 +62,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
+        self.publisher.release();
         self.send(Command::Remove(self.id));
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use mesh_core::{Mesh, policy::Name};
+use mesh_core::{
+    AlreadyPublished, Mesh, Note, NoteKind,
+    policy::{Name, Origin},
+};
 use tokio::{
     sync::{oneshot, watch},
     time::timeout,
@@ -60,6 +63,9 @@ pub enum XdsError {
     /// A target that no listener can be asked for.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The mesh has a source.
+    #[error(transparent)]
+    Claimed(#[from] AlreadyPublished),
     /// No control plane can be reached.
     #[error("{0}")]
     Unreachable(String),
@@ -144,7 +150,7 @@ impl XdsSource {
     /// changes nothing that is in force: [`Mesh::status`] and [`Xds::status`] have it.
     ///
     /// # Errors
-    /// When no control plane can be reached, or something does not come, in time. Nothing is followed
+    /// When another source publishes into the mesh, no control plane can be reached, or something does not come, in time. Nothing is followed
     /// then; see [`start_in_background`](Self::start_in_background).
     pub async fn start(self, mesh: &Mesh) -> Result<Xds, XdsError> {
         let wait = self.start_timeout;
@@ -157,7 +163,7 @@ impl XdsSource {
     /// As [`start`](Self::start), without waiting for anything.
     ///
     /// # Errors
-    /// When a target has no meaning.
+    /// When a target has no meaning, or another source publishes into the mesh.
     pub fn start_in_background(self, mesh: &Mesh) -> Result<Xds, XdsError> {
         let xds = self.launch(mesh)?;
         mesh.own(xds.clone());
@@ -177,10 +183,25 @@ impl XdsSource {
                 Scope::Targets(targets)
             }
         };
+        let servers = self.bootstrap.servers.iter();
+        let servers: Vec<_> = servers.map(|server| server.uri.to_string()).collect();
+        let publisher = mesh.publisher(format!("xDS from {}", servers.join(", ")))?;
+        let publisher = Arc::new(publisher);
+        let notes = self.bootstrap.ignored().iter().map(|ignored| {
+            let field = format!("bootstrap.{}", ignored.field);
+            Note::new(NoteKind::Ignored, Origin::Code, field, ignored.why)
+        });
         let (sender, progress) = watch::channel(Progress::default());
-        let consumer = Consumer::new(scope, mesh, self.resolver, sender);
+        let consumer = Consumer::new(
+            scope,
+            publisher.clone(),
+            notes.collect(),
+            self.resolver,
+            sender,
+        );
         let share = Share {
             id: shared::number(),
+            publisher,
             client: shared::client(Settings {
                 bootstrap: self.bootstrap.clone(),
                 protocol: self.protocol,

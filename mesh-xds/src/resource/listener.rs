@@ -97,6 +97,22 @@ impl Listener {
         })
     }
 
+    /// The same, with these routes in place of its own.
+    #[must_use]
+    pub(crate) fn with_routes(&self, routes: &Arc<RouteConfiguration>) -> Self {
+        let mut listener = self.clone();
+        let all = listener
+            .chains
+            .iter_mut()
+            .chain(&mut listener.default_chain);
+        for chain in all {
+            if let Filter::Http(manager) = &mut chain.filter {
+                manager.routes = Routes::Inline(routes.clone());
+            }
+        }
+        listener
+    }
+
     /// The clusters that its connections, but for requests, are led to.
     pub fn tcp_clusters(&self) -> impl Iterator<Item = &Name> {
         let proxies = self.all().filter_map(|chain| match &chain.filter {

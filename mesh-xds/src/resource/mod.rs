@@ -73,6 +73,8 @@ pub enum Resource {
 pub struct Accepted {
     /// What the resource calls itself.
     pub name: Name,
+    /// The version that it came with first.
+    pub version: Name,
     /// What it says.
     pub resource: Resource,
     /// Fields that have no effect, for people to see.
@@ -128,6 +130,7 @@ pub fn decode(any: &Any, version: &Arc<str>) -> Result<Accepted, Rejected> {
     match resource {
         Some(resource) if problems.is_empty() => Ok(Accepted {
             name,
+            version: version.clone(),
             resource,
             ignored,
         }),

@@ -92,7 +92,7 @@ pub(super) fn find(
     head.source = source;
     let router_index = match router {
         Some(index) => index,
-        None => match snapshot.outbound(port) {
+        None => match snapshot.outbound(head.authority, port) {
             Some((index, _)) => index,
             None => return Err(no_listener(&snapshot, &head, port)),
         },
@@ -182,11 +182,7 @@ fn reply(
 
 #[cold]
 fn no_listener(snapshot: &SnapshotRef, head: &RequestHead<'_>, port: u16) -> Error {
-    Error::no_route(format!(
-        "no listener for port {port} (asked for {}); known ports: {}",
-        head.authority,
-        snapshot.known_ports()
-    ))
+    Error::no_route(snapshot.no_outbound(head.authority, port))
 }
 
 /// An index into a list of the snapshot, whose indexes hold 32-bit places.

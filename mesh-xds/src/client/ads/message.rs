@@ -38,6 +38,12 @@ impl Kind {
         }
     }
 
+    /// The last part of that name.
+    pub fn short_name(self) -> &'static str {
+        let name = self.type_name();
+        name.rsplit_once('.').map_or(name, |(_, short)| short)
+    }
+
     /// `type.googleapis.com/` and its name.
     pub fn type_url(self) -> String {
         format!("type.googleapis.com/{}", self.type_name())

@@ -3,15 +3,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use mesh_core::{
-    Config,
-    policy::{Name, RouteConfiguration},
+    Config, Note, NoteKind,
+    policy::{Name, Origin, RouteConfiguration},
 };
 
 use super::{
     Cascade, Endpoints, Listener, Routes, Scope, assignment, cluster, listener_of, nothing,
     routes_of,
 };
-use crate::{client::authorities::Authorities, resource::Resources};
+use crate::{
+    client::{ads::Kind, authorities::Authorities},
+    resource::{Accepted, Finding, Resources},
+};
 
 impl Cascade {
     /// What to publish, and what of it cannot be used.
@@ -62,14 +65,12 @@ impl Cascade {
         }
     }
 
-    /// One listener and its routes, alone.
-    pub(super) fn alone(&self, listener: &Listener) -> Config {
-        let mut resources = Resources::default();
-        if let Some(Routes::Rds(rds)) = listener.routes() {
-            resources.routes.push(self.routes_or_none(rds));
-        }
-        resources.listeners.push(listener.clone());
-        resources.config()
+    /// The routes of a listener; `None` when it takes no requests.
+    pub(super) fn routes_for(&self, listener: &Listener) -> Option<Arc<RouteConfiguration>> {
+        Some(match listener.routes()? {
+            Routes::Rds(rds) => self.routes_or_none(rds),
+            Routes::Inline(routes) => routes.clone(),
+        })
     }
 
     pub(super) fn has_routes(&self, listener: &Listener) -> bool {
@@ -81,6 +82,43 @@ impl Cascade {
             Some(Routes::Inline(_)) => true,
             None => false,
         }
+    }
+
+    /// The fields that have no effect, of all that is in force; with the EDS resources among that.
+    pub(in crate::client) fn notes(
+        &self,
+        ads: &Authorities,
+        notes: &mut Vec<Note>,
+    ) -> HashMap<Name, Arc<Accepted>> {
+        let eds = Kind::ClusterLoadAssignment;
+        let assigned = self.users.keys();
+        let assigned: HashMap<Name, Arc<Accepted>> = assigned
+            .filter_map(|name| Some((name.clone(), ads.ready(eds, name)?.clone())))
+            .collect();
+        let of_kind = |kind: Kind, accepted: &Accepted, notes: &mut Vec<Note>| {
+            notes.extend(accepted.ignored.iter().map(|finding| {
+                let origin = Origin::Xds {
+                    kind: kind.short_name().into(),
+                    resource: accepted.name.clone(),
+                    version: accepted.version.clone(),
+                };
+                let Finding { field, message, .. } = finding;
+                Note::new(NoteKind::Ignored, origin, field.clone(), message.clone())
+            }));
+        };
+        for accepted in self.listeners.values() {
+            of_kind(Kind::Listener, accepted, notes);
+        }
+        for accepted in self.routes.values() {
+            of_kind(Kind::RouteConfiguration, accepted, notes);
+        }
+        for accepted in self.clusters.values() {
+            of_kind(Kind::Cluster, accepted, notes);
+        }
+        for accepted in assigned.values() {
+            of_kind(eds, accepted, notes);
+        }
+        assigned
     }
 
     fn add_clusters(&self, config: &mut Config, ads: &Authorities) {

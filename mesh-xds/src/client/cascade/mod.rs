@@ -145,6 +145,12 @@ impl Cascade {
         dirty
     }
 
+    /// The EDS resources among `changes` whose endpoints are in force.
+    pub(super) fn eds_in_use<'a>(&'a self, changes: &'a Changes) -> impl Iterator<Item = &'a Name> {
+        let changed = changes.names[Kind::ClusterLoadAssignment as usize].iter();
+        changed.filter(|name| self.users.contains_key(*name))
+    }
+
     fn is_wildcard(&self, kind: Kind) -> bool {
         matches!(self.scope, Scope::All) && matches!(kind, Kind::Listener | Kind::Cluster)
     }

@@ -219,25 +219,25 @@ fn routes_wait_for_their_clusters_and_endpoints() {
         hand.send(Kind::ClusterLoadAssignment, &[endpoints("eds-1")])
             .is_empty()
     );
-    assert_eq!(hand.leads(), [lead("a", "one")]);
+    assert_eq!(hand.leads(), [lead("*", "one")]);
 
     // New routes to a new cluster: the old ones stay until all of it is there.
     hand.send(Kind::RouteConfiguration, &[routes("r", &["*"], "two")]);
     assert_eq!(
         (hand.leads(), hand.clusters()),
-        (vec![lead("a", "one")], vec!["one".to_owned()])
+        (vec![lead("*", "one")], vec!["one".to_owned()])
     );
     hand.send(
         Kind::Cluster,
         &[eds_cluster("one", "eds-1"), eds_cluster("two", "eds-2")],
     );
-    assert_eq!(hand.leads(), [lead("a", "one")]);
+    assert_eq!(hand.leads(), [lead("*", "one")]);
     let both = [endpoints("eds-1"), endpoints("eds-2")];
     assert!(hand.send(Kind::ClusterLoadAssignment, &both).is_empty());
     // And then what nothing leads to is left.
     assert_eq!(
         (hand.leads(), hand.clusters()),
-        (vec![lead("a", "two")], vec!["two".to_owned()])
+        (vec![lead("*", "two")], vec!["two".to_owned()])
     );
 }
 
@@ -250,13 +250,13 @@ fn a_cluster_that_does_not_come_holds_routes_up_for_15_s_only() {
     hand.send(Kind::ClusterLoadAssignment, &[endpoints("one")]);
     let waiting = hand.send(Kind::RouteConfiguration, &[routes("r", &["*"], "never")]);
     assert_eq!(waiting, ["Cluster `never`"]);
-    assert_eq!(hand.leads(), [lead("a", "one")]);
+    assert_eq!(hand.leads(), [lead("*", "one")]);
     // The request is held back a little, and the time counts from then on.
     hand.advance(1);
     assert!(hand.advance(15).is_empty());
     assert_eq!(
         (hand.leads(), hand.clusters()),
-        (vec![lead("a", "never")], vec![])
+        (vec![lead("*", "never")], vec![])
     );
 }
 
@@ -276,7 +276,7 @@ fn losing_the_control_plane_brings_nothing_half_into_force() {
     hand.ads.all[0].ads.closed(0, "gone", hand.now);
     assert!(hand.ads.unreachable().is_some());
     assert_eq!(hand.advance(60), ["Cluster `two`"]);
-    assert_eq!(hand.leads(), [lead("a", "one")]);
+    assert_eq!(hand.leads(), [lead("*", "one")]);
 }
 
 /// With everything followed, clusters and routes may come in any order.
@@ -326,7 +326,7 @@ fn a_deleted_cluster_stays_while_routes_lead_to_it() {
 
 /// A27: one virtual host, the best for the target with its port.
 #[test]
-fn targets_of_a_port_share_a_listener_and_keep_their_own_virtual_host() {
+fn each_target_has_a_listener_for_its_host_with_its_own_virtual_host() {
     let mut hand = Hand::new(&["a:80", "b:80", "c:81", "d:80"]);
     let listeners = ["a:80", "b:80", "c:81", "d:80"].map(|name| listener(name, &name[..1]));
     hand.send(Kind::Listener, &listeners);
@@ -345,16 +345,24 @@ fn targets_of_a_port_share_a_listener_and_keep_their_own_virtual_host() {
             .is_empty()
     );
     let (config, problems) = hand.cascade.config(&hand.ads);
-    let hosts = |port: usize| -> Vec<(String, String)> {
-        let hosts = &config.routes[port].virtual_hosts;
-        hosts
-            .iter()
+    let listeners = config.listeners.iter().zip(&config.routes);
+    let listeners = listeners.map(|(listener, routes)| {
+        let hosts = routes.virtual_hosts.iter();
+        let hosts: Vec<_> = hosts
             .map(|h| (h.domains[0].to_string(), h.name.to_string()))
-            .collect()
-    };
-    assert_eq!(config.listeners.len(), 2);
-    assert_eq!(hosts(0), [lead("a", "host-a:80"), lead("b", "host-*:80")]);
-    assert_eq!(hosts(1), [lead("c", "host-*")]);
+            .collect();
+        (listener.hosts[0].to_string(), listener.port, hosts)
+    });
+    let one = |name| vec![lead("*", name)];
+    assert_eq!(
+        listeners.collect::<Vec<_>>(),
+        [
+            ("a".to_owned(), Some(80), one("host-a:80")),
+            ("b".to_owned(), Some(80), one("host-*:80")),
+            ("c".to_owned(), Some(81), one("host-*")),
+            ("d".to_owned(), Some(80), vec![]),
+        ]
+    );
     assert_eq!(
         problems,
         ["RouteConfiguration `d` has no virtual host for `d:80`"]
