@@ -1,6 +1,6 @@
 //! What routing reads of a request, and the port that it dials.
 
-use http::{Method, Request, Uri, header, uri::PathAndQuery};
+use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
 use mesh_core::routing::RequestHead;
 
 use crate::{
@@ -24,11 +24,16 @@ pub(crate) fn root_path(uri: &mut Uri) {
 
 /// What routing reads of a request. The authority is empty if the request names no host.
 pub(crate) fn head<B>(request: &Request<B>) -> RequestHead<'_> {
+    with_host(request, request.headers().get(header::HOST))
+}
+
+/// `host`: its first Host header.
+fn with_host<'a, B>(request: &'a Request<B>, host: Option<&'a HeaderValue>) -> RequestHead<'a> {
     let uri = request.uri();
     RequestHead {
         method: request.method(),
         scheme: uri.scheme_str().unwrap_or("http"),
-        authority: match request.headers().get(header::HOST) {
+        authority: match host {
             Some(host) => host.to_str().unwrap_or_default(),
             None => uri.authority().map_or("", without_userinfo),
         },
@@ -44,19 +49,22 @@ pub(crate) fn head<B>(request: &Request<B>) -> RequestHead<'_> {
 
 /// The head, and the port the call dials.
 pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
-    let head = head(request);
     let uri = request.uri();
-    if request
-        .headers()
-        .get_all(header::HOST)
-        .iter()
-        .nth(1)
-        .is_some()
+    let host = request.headers().get(header::HOST);
+    // Most clients' requests have none, and are not searched for a second.
+    if host.is_some()
+        && request
+            .headers()
+            .get_all(header::HOST)
+            .iter()
+            .nth(1)
+            .is_some()
     {
         return Err(Error::invalid(
             "the request has more than one Host header (RFC 9112 §3.2)",
         ));
     }
+    let head = with_host(request, host);
     if head.authority.is_empty() {
         return Err(Error::invalid(format!(
             "the request names no host: use an absolute URI (http://service/path) or a Host header, not {uri}"

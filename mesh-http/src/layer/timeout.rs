@@ -94,15 +94,14 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
         .or(call.env().idle_timeout)
         .filter(|idle| !idle.is_zero());
     let longest = call.extras().and_then(Extras::stream_duration);
-    for (limit, kind) in [
-        (limit, DeadlineKind::Route),
-        (max, DeadlineKind::MaxStreamDuration),
-        (longest, DeadlineKind::MaxStreamDuration),
-    ] {
+    let mut within = |limit: Option<Duration>, kind| {
         if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
             call.limit(at, kind);
         }
-    }
+    };
+    within(limit, DeadlineKind::Route);
+    within(max, DeadlineKind::MaxStreamDuration);
+    within(longest, DeadlineKind::MaxStreamDuration);
     let limits = &mut call.ledger.limits;
     limits.idle = idle;
     limits.of_body = limits.deadline.is_some() || idle.is_some();

@@ -55,13 +55,14 @@ pub(super) fn prepare(
     if let Some(host) = host {
         rewrite_host(request, host, action.append_x_forwarded_host);
     }
+    let Some(rewrite) = &action.path_rewrite else {
+        return Ok(());
+    };
     let path = request
         .uri()
         .path_and_query()
         .map_or("/", PathAndQuery::as_str);
-    if let Some(rewrite) = &action.path_rewrite
-        && let Some(new) = routing::rewrite_path(&target.route().matches.path, rewrite, path)
-    {
+    if let Some(new) = routing::rewrite_path(&target.route().matches.path, rewrite, path) {
         let original = HeaderValue::from_str(path);
         let mut parts = request.uri().clone().into_parts();
         if parts.authority.is_some() && parts.scheme.is_none() {
