@@ -7,14 +7,18 @@ use mesh_benches::policy;
 use mesh_core::{
     Outcome, Seeded,
     cluster::{Cluster, PickArgs},
-    policy::{self as model, Endpoint, LbPolicy, OutlierDetection},
+    policy::{self as model, Endpoint, LbPolicy, Maglev, OutlierDetection, RingHash},
 };
 
-const BALANCERS: [(&str, LbPolicy); 3] = [
-    ("round_robin", LbPolicy::RoundRobin),
-    ("least_request", LbPolicy::LeastRequest { choice_count: 2 }),
-    ("random", LbPolicy::Random),
-];
+fn balancers() -> [(&'static str, LbPolicy); 5] {
+    [
+        ("round_robin", LbPolicy::RoundRobin),
+        ("least_request", LbPolicy::LeastRequest { choice_count: 2 }),
+        ("random", LbPolicy::Random),
+        ("ring_hash", LbPolicy::RingHash(RingHash::default())),
+        ("maglev", LbPolicy::Maglev(Maglev::default())),
+    ]
+}
 
 fn cluster(balancer: LbPolicy, endpoints: usize) -> Cluster {
     let model = model::Cluster::new("reviews")
@@ -25,18 +29,36 @@ fn cluster(balancer: LbPolicy, endpoints: usize) -> Cluster {
 }
 
 fn pick(c: &mut Criterion) {
-    for (name, balancer) in BALANCERS {
+    for (name, balancer) in balancers() {
         let mut group = c.benchmark_group(format!("pick/{name}"));
-        for endpoints in [10, 10_000] {
+        for endpoints in [10, 10_000, 100_000] {
             let cluster = cluster(balancer.clone(), endpoints);
             let random = Seeded::new(7);
             let now = Instant::now();
             group.bench_function(BenchmarkId::from_parameter(endpoints), |b| {
-                b.iter(|| cluster.pick(&PickArgs::new(now, &random)));
+                let mut hash = 0_u64;
+                b.iter(|| {
+                    hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                    let mut args = PickArgs::new(now, &random);
+                    args.hash = Some(hash);
+                    cluster.pick(&args)
+                });
             });
         }
         group.finish();
     }
+}
+
+/// What an update costs that changes all endpoints: off the request path.
+fn rebuild(c: &mut Criterion) {
+    let mut group = c.benchmark_group("rebuild");
+    group.sample_size(10);
+    for (name, balancer) in balancers() {
+        group.bench_function(BenchmarkId::new(name, 10_000), |b| {
+            b.iter(|| cluster(balancer.clone(), 10_000));
+        });
+    }
+    group.finish();
 }
 
 fn record(c: &mut Criterion) {
@@ -52,5 +74,5 @@ fn record(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, pick, record);
+criterion_group!(benches, pick, rebuild, record);
 criterion_main!(benches);

@@ -280,6 +280,8 @@ fn cluster_value(cluster: &ClusterReport) -> Value {
             LbPolicy::RoundRobin => "ROUND_ROBIN",
             LbPolicy::LeastRequest { .. } => "LEAST_REQUEST",
             LbPolicy::Random => "RANDOM",
+            LbPolicy::RingHash(_) => "RING_HASH",
+            LbPolicy::Maglev(_) => "MAGLEV",
             _ => "unknown",
         });
         value["outlier_detection"] = json!(outlier_detection.as_ref().map(|o| origin(&o.origin)));

@@ -153,6 +153,8 @@ impl fmt::Display for Found<'_> {
                 format!("least request of {choice_count}")
             }
             LbPolicy::Random => "random".to_owned(),
+            LbPolicy::RingHash(_) => "ring hash".to_owned(),
+            LbPolicy::Maglev(_) => "Maglev".to_owned(),
         };
         write!(f, "  configured at {}: {lb}", found.origin)?;
         match &found.outlier_detection {

@@ -8,8 +8,8 @@ use mesh_core::{
     Outcome, Seeded,
     cluster::{Cluster, PickArgs},
     policy::{
-        self, ClusterLoadAssignment, Endpoint, LbPolicy, Metadata, OutlierDetection,
-        RoutingPriority, SubsetFallback, Subsets,
+        self, ClusterLoadAssignment, Endpoint, LbPolicy, Maglev, Metadata, OutlierDetection,
+        RingHash, RoutingPriority, SubsetFallback, Subsets,
     },
 };
 
@@ -59,6 +59,8 @@ fn picking_recording_and_ending_allocate_nothing() {
         LbPolicy::RoundRobin,
         LbPolicy::LeastRequest { choice_count: 2 },
         LbPolicy::Random,
+        LbPolicy::RingHash(RingHash::default()),
+        LbPolicy::Maglev(Maglev::default()),
     ] {
         for weighted in [false, true] {
             let cluster = cluster(lb_policy.clone(), weighted);

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::{
     endpoint::Endpoint,
     members::{Members, Named},
-    picker::{Hosts, Picker},
+    picker::{Draw, Hosts, Picker, Shares},
     priority::{Level, Loads, Source},
 };
 use crate::{
-    Outcome, Random,
+    Outcome,
     policy::{self, HealthStatus, LbPolicy},
 };
 
@@ -40,8 +40,13 @@ impl EndpointSet {
         version: u64,
         previous: Option<&Self>,
     ) -> Self {
+        let plan = Plan {
+            policy: &cluster.lb_policy,
+            members: &members,
+            same_members: previous.is_some_and(|set| Arc::ptr_eq(&set.members, &members)),
+        };
         let group = |rows: &mut dyn Iterator<Item = u32>, previous| {
-            Group::new(cluster, &members, rows, previous)
+            Group::new(cluster, &plan, rows, previous)
         };
         let whole = group(
             &mut (0..).take(members.len()),
@@ -115,36 +120,50 @@ struct List {
     /// The first row, when they are a run: most lists are, and a pick need not look rows up then.
     run: Option<u32>,
     picker: Picker,
+    /// Whether picks ask it.
+    is_asked: bool,
+}
+
+/// What lists are made by.
+struct Plan<'a> {
+    policy: &'a LbPolicy,
+    members: &'a Members,
+    /// The previous set has the same, so that its list of the same rows serves as well.
+    same_members: bool,
 }
 
 impl Group {
     fn new(
         cluster: &policy::Cluster,
-        members: &Members,
+        plan: &Plan<'_>,
         rows: &mut dyn Iterator<Item = u32>,
         previous: Option<&Self>,
     ) -> Self {
         let mut census = Census::default();
+        let members = plan.members;
         let mut levels = Vec::new();
-        let mut sizes = Vec::new();
         let mut rows = rows.peekable();
         while let Some(first) = rows.peek() {
             let priority = members.priority(*first);
-            let previous = previous.and_then(|group| group.levels.get(levels.len()));
             let mut sorted = Sorted::default();
             while let Some(row) = rows.next_if(|row| members.priority(*row) == priority) {
                 sorted.add(members, row, &mut census);
             }
-            sizes.push(sorted.level());
-            levels.push(sorted.lists(&cluster.lb_policy, members, previous));
+            levels.push(sorted);
         }
+        let sizes: Vec<Level> = levels.iter().map(Sorted::level).collect();
+        let loads = Loads::new(
+            &sizes,
+            cluster.healthy_panic_threshold,
+            cluster.overprovisioning_factor,
+        );
+        let lists = |(at, sorted): (usize, Sorted)| {
+            let previous = previous.and_then(|group| group.levels.get(at));
+            sorted.lists(plan, loads.panics(at), previous)
+        };
         Self {
-            loads: Loads::new(
-                &sizes,
-                cluster.healthy_panic_threshold,
-                cluster.overprovisioning_factor,
-            ),
-            levels: levels.into(),
+            levels: levels.into_iter().enumerate().map(lists).collect(),
+            loads,
             may_panic: cluster.healthy_panic_threshold.get() > 0,
             census,
         }
@@ -154,9 +173,16 @@ impl Group {
     pub(super) fn pick<'a>(
         &self,
         members: &'a Members,
-        random: &dyn Random,
+        draw: Draw<'_>,
+        attempt: u32,
     ) -> Option<(&'a Arc<Endpoint>, bool)> {
-        let (level, source) = self.loads.choose(|| random.next_u64())?;
+        // By the request's hash, its priority stays the same as well.
+        let chosen = || draw.hash.unwrap_or_else(|| draw.random.next_u64());
+        let (level, source) = match self.loads.choose(chosen)? {
+            // What hashes has no table of degraded endpoints, in Envoy either.
+            (level, Source::Degraded) if draw.hash.is_some() => (level, Source::Healthy),
+            chosen => chosen,
+        };
         let list = self.levels[level].list(source);
         if list.rows.is_empty() {
             return None;
@@ -167,7 +193,7 @@ impl Group {
             endpoints: &members.endpoints,
             weights: &members.weights,
         };
-        let at = list.picker.pick(hosts, random);
+        let at = list.picker.pick(hosts, draw, attempt);
         let endpoint = &members.endpoints[hosts.row(at)];
         let panic = source == Source::All;
         if panic || endpoint.is_available() {
@@ -255,29 +281,58 @@ impl Sorted {
         }
     }
 
-    fn lists(self, policy: &LbPolicy, members: &Members, previous: Option<&Lists>) -> Lists {
-        let list = |rows: Vec<u32>, previous: Option<&Arc<List>>| {
-            let weights = rows.iter().map(|row| members.weights[*row as usize]);
-            Arc::new(List {
-                picker: Picker::new(policy, weights, previous.map(|list| &list.picker)),
-                run: rows
-                    .first()
-                    .copied()
-                    .filter(|first| rows.iter().copied().eq((*first..).take(rows.len()))),
-                rows: rows.into(),
-            })
-        };
+    fn lists(self, plan: &Plan<'_>, panics: bool, previous: Option<&Lists>) -> Lists {
+        // A table is large: each list has one only where picks go there.
+        let hashes = plan.policy.uses_hash();
         let all_healthy = self.healthy.len() == self.all.len();
-        let all = list(self.all, previous.map(|lists| &lists.all));
+        let ask_all = !hashes || panics || all_healthy;
+        let all = plan.list(self.all, ask_all, previous.map(|lists| &lists.all));
         Lists {
             healthy: if all_healthy {
                 all.clone()
             } else {
-                list(self.healthy, previous.map(|lists| &lists.healthy))
+                let previous = previous.map(|lists| &lists.healthy);
+                plan.list(self.healthy, !hashes || !panics, previous)
             },
-            degraded: list(self.degraded, previous.map(|lists| &lists.degraded)),
+            degraded: plan.list(
+                self.degraded,
+                !hashes,
+                previous.map(|lists| &lists.degraded),
+            ),
             all,
         }
+    }
+}
+
+impl Plan<'_> {
+    fn list(&self, rows: Vec<u32>, is_asked: bool, previous: Option<&Arc<List>>) -> Arc<List> {
+        let is_asked = is_asked && !(rows.is_empty() && self.policy.uses_hash());
+        if let Some(previous) = previous
+            && self.same_members
+            && previous.is_asked == is_asked
+            && *previous.rows == *rows
+        {
+            return previous.clone();
+        }
+        let members = self.members;
+        let weights = rows.iter().map(|row| members.weights[*row as usize]);
+        let shares = |use_hostname| {
+            let keys = rows.iter().map(|row| members.hash_key(*row, use_hostname));
+            Shares::new(keys.collect(), weights.clone())
+        };
+        let previous = previous.map(|list| &list.picker);
+        Arc::new(List {
+            picker: match is_asked {
+                true => Picker::new(self.policy, weights.clone(), shares, previous),
+                false => Picker::Nobody,
+            },
+            is_asked,
+            run: rows
+                .first()
+                .copied()
+                .filter(|first| rows.iter().copied().eq((*first..).take(rows.len()))),
+            rows: rows.into(),
+        })
     }
 }
 
@@ -301,13 +356,17 @@ mod tests {
         EndpointSet::new(&cluster, Arc::new(members), 0, None)
     }
 
+    fn draw(random: &Seeded) -> Draw<'_> {
+        Draw::new(&LbPolicy::Random, random, None)
+    }
+
     #[test]
     fn a_set_that_knows_no_ejection_yet_already_respects_it() {
         let set = set(50);
         let random = Seeded::new(1);
         set.members.endpoints[1].set_ejected(true);
         for _ in 0..100 {
-            let (endpoint, panic) = set.whole.pick(&set.members, &random).unwrap();
+            let (endpoint, panic) = set.whole.pick(&set.members, draw(&random), 0).unwrap();
             assert!(endpoint.is_available() && !panic);
         }
     }
@@ -320,7 +379,7 @@ mod tests {
             for endpoint in &set.members.endpoints {
                 endpoint.set_ejected(true);
             }
-            let picked = set.whole.pick(&set.members, &random);
+            let picked = set.whole.pick(&set.members, draw(&random), 0);
             assert_eq!(picked.map(|(_, panic)| panic), expected);
         }
     }

@@ -4,6 +4,7 @@
 //! [endpoint set](super::endpoint_set), which is rebuilt far more often.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
@@ -133,6 +134,18 @@ impl Members {
         let (locality, endpoint) = self.rows[row as usize].place;
         let locality = &self.assignment.localities[locality];
         (locality, &locality.endpoints[endpoint])
+    }
+
+    /// What hashing balancers know a row by: the endpoint's `hash_key` in the metadata `envoy.lb`,
+    /// else its hostname where asked for, else its address.
+    pub(super) fn hash_key(&self, row: u32, use_hostname: bool) -> Cow<'_, str> {
+        let (_, endpoint) = self.policy(row);
+        match (endpoint.metadata.get("hash_key"), &endpoint.address) {
+            (Some(key), _) if !key.is_empty() => key.into(),
+            _ if use_hostname => (&*endpoint.hostname).into(),
+            (_, Address::Unix(path)) => path.to_string_lossy(),
+            (_, address) => address.to_string().into(),
+        }
     }
 
     /// Which endpoints criteria name; `None` when no subset does and there is no fallback.

@@ -50,6 +50,7 @@ use self::{
     endpoint_set::{Census, EndpointSet},
     members::Members,
     outlier::{Book, Suspect},
+    picker::Draw,
 };
 use crate::{
     Outcome, Random, Slot,
@@ -166,11 +167,12 @@ impl Cluster {
             return Err(self.no_subset(members, args));
         };
         let group = set.group(named);
-        let mut picked = group.pick(members, args.random);
-        for _ in 0..args.host_attempts {
+        let draw = Draw::new(&self.policy.lb_policy, args.random, args.hash);
+        let mut picked = group.pick(members, draw, 0);
+        for attempt in 1..=args.host_attempts {
             match picked {
                 Some((endpoint, _)) if args.was_tried(endpoint) => {
-                    picked = group.pick(members, args.random);
+                    picked = group.pick(members, draw, attempt);
                 }
                 _ => break,
             }

@@ -105,6 +105,11 @@ impl Loads {
         None
     }
 
+    /// Whether a priority's picks ignore health.
+    pub(super) fn panics(&self, level: usize) -> bool {
+        self.levels[level].panic
+    }
+
     /// Whether any priority's picks ignore health.
     pub(super) fn is_panicking(&self) -> bool {
         self.levels.iter().any(|load| load.panic)

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Locality, Metadata, Name, Origin, OutlierDetection, Percent, RetryBudget};
+use super::{LbPolicy, Locality, Metadata, Name, Origin, OutlierDetection, Percent, RetryBudget};
 
 /// `envoy.config.cluster.v3.Cluster`: a set of endpoints and how they are used. The endpoints
 /// themselves arrive apart, as a [`ClusterLoadAssignment`](super::ClusterLoadAssignment).
@@ -123,36 +123,6 @@ impl DnsTarget {
             locality: Locality::default(),
             priority: 0,
         }
-    }
-}
-
-/// `Cluster.lb_policy` or `load_balancing_policy`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LbPolicy {
-    /// ROUND_ROBIN; weighted endpoints take turns by weight.
-    RoundRobin,
-    /// LEAST_REQUEST: the less loaded of `choice_count` random endpoints.
-    LeastRequest {
-        /// At least 2.
-        choice_count: u32,
-    },
-    /// RANDOM; ignores weights, as Envoy does.
-    Random,
-}
-
-impl LbPolicy {
-    /// Whether it places requests by their hash, so that one must be made of them.
-    pub const fn uses_hash(&self) -> bool {
-        match self {
-            Self::RoundRobin | Self::LeastRequest { .. } | Self::Random => false,
-        }
-    }
-}
-
-impl Default for LbPolicy {
-    fn default() -> Self {
-        Self::LeastRequest { choice_count: 2 }
     }
 }
 

@@ -19,6 +19,7 @@ mod format;
 mod fraction;
 mod header;
 mod internal_redirect;
+mod lb_policy;
 mod listener;
 mod matcher;
 mod mirror;
@@ -32,7 +33,7 @@ mod uri_template;
 pub use self::{
     cluster::{
         CircuitBreakers, Cluster, ConnectionPool, Discovery, DnsTarget, Http2KeepAlive,
-        HttpProtocol, LbPolicy, SubsetFallback, Subsets, TcpKeepalive, Thresholds,
+        HttpProtocol, SubsetFallback, Subsets, TcpKeepalive, Thresholds,
     },
     cors::Cors,
     endpoint::{
@@ -49,6 +50,7 @@ pub use self::{
     fraction::{FractionalPercent, Percent, PercentError},
     header::{AppendAction, HeaderEdit, HeaderMutation, HeaderValueOption},
     internal_redirect::{InternalRedirectPolicy, RedirectPredicate},
+    lb_policy::{HashFunction, HashTableError, LbPolicy, Maglev, RingHash},
     listener::{Direction, HttpConnectionManager, Listener, UpgradeConfig},
     matcher::{
         CookieMatcher, HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher, QueryMatch,

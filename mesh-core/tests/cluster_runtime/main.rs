@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bed;
 #[cfg(test)]
+mod hashing;
+#[cfg(test)]
 mod outlier;
 #[cfg(test)]
 mod pick;

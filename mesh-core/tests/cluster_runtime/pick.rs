@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mesh_core::{
     cluster::{Cluster, Health, PickArgs, PickError},
-    policy::{ClusterLoadAssignment, HealthStatus, LbPolicy, OutlierDetection, Percent},
+    policy::{
+        ClusterLoadAssignment, HealthStatus, LbPolicy, Maglev, OutlierDetection, Percent, RingHash,
+    },
 };
 use proptest::prelude::*;
 
@@ -221,6 +223,8 @@ proptest! {
             Just(LbPolicy::RoundRobin),
             (2_u32..5).prop_map(|choice_count| LbPolicy::LeastRequest { choice_count }),
             Just(LbPolicy::Random),
+            Just(LbPolicy::RingHash(RingHash::default())),
+            Just(LbPolicy::Maglev(Maglev::try_new(251).unwrap())),
         ],
         weighted: bool,
     ) {
@@ -241,7 +245,7 @@ proptest! {
         let bed = Bed::new(policy.clone(), assignment.clone());
         // 3 in `health` is ejected; handles are found through a cluster that always panics.
         let finder = {
-            let mut policy = policy;
+            let mut policy = policy.clone();
             policy.lb_policy = LbPolicy::RoundRobin;
             policy.healthy_panic_threshold = Percent::HUNDRED;
             Bed::with(Cluster::new(policy.into(), assignment.into(), Some(&bed.cluster)))
@@ -256,7 +260,9 @@ proptest! {
                 Ok(pick) => prop_assert!(pick.panic || pick.endpoint().is_available()),
                 Err(error) => {
                     let all = matches!(error, PickError::AllUnhealthy { .. });
-                    prop_assert!(all && threshold == 0, "{}", error);
+                    // What hashes asks only healthy endpoints, as in Envoy.
+                    let hashes = policy.lb_policy.uses_hash() && health.contains(&1);
+                    prop_assert!(all && (threshold == 0 || hashes), "{}", error);
                 }
             }
         }

@@ -5,12 +5,17 @@
 //! A new balancer is a file here, a variant, and an arm in each `match`.
 
 mod least_request;
+mod maglev;
+mod murmur;
 mod random;
+mod ring_hash;
 mod round_robin;
+mod shares;
 
 use std::sync::Arc;
 
-use self::{least_request::LeastRequest, round_robin::RoundRobin};
+pub(super) use self::shares::Shares;
+use self::{least_request::LeastRequest, maglev::Maglev, ring_hash::Ring, round_robin::RoundRobin};
 use super::endpoint::Endpoint;
 use crate::{Random, policy::LbPolicy};
 
@@ -46,6 +51,26 @@ impl Hosts<'_> {
     }
 }
 
+/// What one pick goes by, the same for all its attempts.
+#[derive(Clone, Copy)]
+pub(super) struct Draw<'a> {
+    pub(super) random: &'a dyn Random,
+    /// For balancers that hash, and for these always.
+    pub(super) hash: Option<u64>,
+}
+
+impl<'a> Draw<'a> {
+    /// A request without a hash goes anywhere, as in Envoy.
+    #[inline]
+    pub(super) fn new(policy: &LbPolicy, random: &'a dyn Random, hash: Option<u64>) -> Self {
+        let uses_hash = policy.uses_hash();
+        Self {
+            random,
+            hash: uses_hash.then(|| hash.unwrap_or_else(|| random.next_u64())),
+        }
+    }
+}
+
 /// One list's balancer.
 #[derive(Debug)]
 pub(super) enum Picker {
@@ -55,14 +80,21 @@ pub(super) enum Picker {
     LeastRequest(LeastRequest),
     /// RANDOM.
     Random,
+    /// RING_HASH.
+    RingHash(Ring),
+    /// MAGLEV.
+    Maglev(Maglev),
+    /// Of a list that no pick asks, so that it needs no table.
+    Nobody,
 }
 
 impl Picker {
     /// A balancer of endpoints with these weights; `previous` balanced the same list before the
-    /// endpoints or their health changed.
-    pub(super) fn new(
+    /// endpoints or their health changed. `shares` is asked by balancers that hash.
+    pub(super) fn new<'a>(
         policy: &LbPolicy,
         weights: impl ExactSizeIterator<Item = u32> + Clone,
+        shares: impl FnOnce(bool) -> Shares<'a>,
         previous: Option<&Self>,
     ) -> Self {
         match policy {
@@ -77,18 +109,29 @@ impl Picker {
                 Self::LeastRequest(LeastRequest::new(*choice_count, weights))
             }
             LbPolicy::Random => Self::Random,
+            LbPolicy::RingHash(policy) => {
+                Self::RingHash(Ring::new(policy, &shares(policy.use_hostname_for_hashing)))
+            }
+            LbPolicy::Maglev(policy) => Self::Maglev(Maglev::new(
+                policy,
+                &shares(policy.use_hostname_for_hashing),
+            )),
         }
     }
 
     /// A place in `hosts.rows`.
-    pub(super) fn pick(&self, hosts: Hosts<'_>, random: &dyn Random) -> usize {
+    pub(super) fn pick(&self, hosts: Hosts<'_>, draw: Draw<'_>, attempt: u32) -> usize {
         if hosts.rows.len() == 1 {
             return 0;
         }
+        let hash = draw.hash.unwrap_or_default();
         match self {
-            Self::RoundRobin(picker) => picker.pick(hosts.rows.len(), random),
-            Self::LeastRequest(picker) => picker.pick(hosts, random),
-            Self::Random => random::pick(hosts.rows.len(), random.next_u64()),
+            Self::RoundRobin(picker) => picker.pick(hosts.rows.len(), draw.random),
+            Self::LeastRequest(picker) => picker.pick(hosts, draw.random),
+            Self::Random => random::pick(hosts.rows.len(), draw.random.next_u64()),
+            Self::RingHash(ring) => ring.pick(hash, attempt),
+            Self::Maglev(table) => table.pick(hash, attempt),
+            Self::Nobody => 0,
         }
     }
 }
