@@ -25,6 +25,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, server::StreamingService};
 use tonic_prost::ProstCodec;
@@ -51,6 +52,11 @@ struct Shared {
     stalled: AtomicBool,
     /// Ends every connection after this.
     lifetime: Mutex<Option<Duration>>,
+    /// Speaks TLS, as this.
+    tls: Mutex<Option<Arc<ServerConfig>>>,
+    /// The `authorization` that calls must have, and what they had.
+    wanted: Mutex<Option<String>>,
+    shown: Mutex<Vec<Option<String>>>,
 }
 
 impl ControlPlane {
@@ -66,6 +72,9 @@ impl ControlPlane {
             streams: AtomicUsize::new(0),
             stalled: AtomicBool::new(false),
             lifetime: Mutex::default(),
+            tls: Mutex::default(),
+            wanted: Mutex::default(),
+            shown: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("a bound address");
@@ -121,11 +130,22 @@ impl ControlPlane {
 
     /// Ends every connection that is made from now on after so long.
     pub fn flap(&self, lifetime: Option<Duration>) {
-        *self
-            .shared
-            .lifetime
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = lifetime;
+        *lock(&self.shared.lifetime) = lifetime;
+    }
+
+    /// Speaks TLS on every connection that is made from now on, or plain text.
+    pub fn secure(&self, config: Option<Arc<ServerConfig>>) {
+        *lock(&self.shared.tls) = config;
+    }
+
+    /// Refuses calls that do not have this `authorization`.
+    pub fn demand(&self, authorization: Option<&str>) {
+        *lock(&self.shared.wanted) = authorization.map(str::to_owned);
+    }
+
+    /// The `authorization` of every call.
+    pub fn authorizations(&self) -> Vec<Option<String>> {
+        lock(&self.shared.shown).clone()
     }
 
     /// All requests that have come, of all streams.
@@ -164,7 +184,7 @@ impl Drop for ControlPlane {
 
 impl Shared {
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.world)
     }
 
     fn wanted(&self, type_url: &str, watch: &Watch) -> Vec<Any> {
@@ -175,8 +195,12 @@ impl Shared {
     }
 
     fn requests(&self) -> MutexGuard<'_, Vec<DiscoveryRequest>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.requests)
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The first field, which every type of resource has its name in, though the rest be broken.
@@ -192,10 +216,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let shared = shared.clone();
-        let lifetime = *shared
-            .lifetime
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let lifetime = *lock(&shared.lifetime);
+        let tls = lock(&shared.tls).clone();
         connections.spawn(async move {
             if shared.stalled.load(Ordering::SeqCst) {
                 let _held = stream;
@@ -210,11 +232,27 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                     Ok::<_, Infallible>(grpc.streaming(ads, request).await)
                 }
             });
-            let connection = http2::Builder::new(TokioExecutor::new());
-            let connection = connection.serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
+            let builder = http2::Builder::new(TokioExecutor::new());
+            let connection = async {
                 // How it ends is the client's affair.
-                _ = connection => {}
+                let _ = match tls {
+                    None => {
+                        builder
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await
+                    }
+                    Some(config) => match TlsAcceptor::from(config).accept(stream).await {
+                        Ok(stream) => {
+                            builder
+                                .serve_connection(TokioIo::new(stream), service)
+                                .await
+                        }
+                        Err(_) => return,
+                    },
+                };
+            };
+            tokio::select! {
+                () = connection => {}
                 () = async {
                     match lifetime {
                         Some(lifetime) => sleep(lifetime).await,
@@ -237,6 +275,14 @@ impl StreamingService<DiscoveryRequest> for Ads {
 
     fn call(&mut self, request: Request<Streaming<DiscoveryRequest>>) -> Self::Future {
         let shared = self.0.clone();
+        let shown = request.metadata().get("authorization");
+        let shown = shown.and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let wanted = lock(&shared.wanted).clone();
+        let refused = wanted.is_some() && wanted != shown;
+        lock(&shared.shown).push(shown);
+        if refused {
+            return Box::pin(async { Err(Status::unauthenticated("who are you?")) });
+        }
         let (sender, receiver) = mpsc::channel(16);
         tokio::spawn(serve(shared, request.into_inner(), sender));
         Box::pin(async { Ok(Response::new(ReceiverStream::new(receiver))) })

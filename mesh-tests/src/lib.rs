@@ -13,6 +13,7 @@ mod control_plane;
 mod peer;
 pub mod resources;
 mod server;
+mod tls;
 mod yaml;
 
 pub use self::{
@@ -20,5 +21,6 @@ pub use self::{
     control_plane::ControlPlane,
     peer::{Act, Closed, Peer, Silent},
     server::{Seen, Server},
+    tls::{Ca, Identity},
     yaml::{Dir, document, line_of, virtual_service},
 };

@@ -7,6 +7,7 @@ mod faults;
 mod go_control_plane;
 mod resources;
 mod scale;
+mod tls;
 
 use std::time::Duration;
 

@@ -15,7 +15,58 @@ use super::{
 pub enum ChannelCreds {
     /// `insecure`: plain text.
     Insecure,
+    /// `tls` (A65).
+    Tls(TlsCreds),
+    /// `google_default`: TLS by the system's certificate authorities. Google's own tokens are not made:
+    /// a control plane that asks for them refuses the calls, which is a named error.
+    GoogleDefault,
 }
+
+/// Files for TLS (A65). They are read anew for every connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TlsCreds {
+    /// `ca_certificate_file`: whom to trust, as PEM. Default: the system's certificate authorities.
+    pub ca_certificate_file: Option<PathBuf>,
+    /// `certificate_file` and `private_key_file`: who this process is, as PEM. Default: nobody.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// `refresh_interval`: the age that files in use must not exceed when a connection is made. Default
+    /// 10 min; they are younger.
+    pub refresh_interval: Duration,
+}
+
+impl Default for TlsCreds {
+    fn default() -> Self {
+        Self {
+            ca_certificate_file: None,
+            identity: None,
+            refresh_interval: REFRESH,
+        }
+    }
+}
+
+impl TlsCreds {
+    /// Trusts the certificate authorities in this file, and no others.
+    #[must_use]
+    pub fn with_ca_certificate_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_certificate_file = Some(path.into());
+        self
+    }
+
+    /// Shows this certificate to the control plane.
+    #[must_use]
+    pub fn with_identity(
+        mut self,
+        certificate_file: impl Into<PathBuf>,
+        private_key_file: impl Into<PathBuf>,
+    ) -> Self {
+        self.identity = Some((certificate_file.into(), private_key_file.into()));
+        self
+    }
+}
+
+/// `refresh_interval` (A65, A29).
+const REFRESH: Duration = Duration::from_secs(600);
 
 /// What proves each call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +112,26 @@ pub(super) fn channel_creds(field: &Field<'_>) -> Result<ChannelCreds, Bootstrap
                 }
                 return Ok(ChannelCreds::Insecure);
             }
+            "tls" => {
+                let mut creds = TlsCreds::default();
+                if let Some(config) = config {
+                    let mut files = config.object()?;
+                    creds.identity = identity(&config, &mut files)?;
+                    let ca = files.text("ca_certificate_file")?;
+                    creds.ca_certificate_file = ca.map(PathBuf::from);
+                    if let Some(interval) = files.take("refresh_interval") {
+                        creds.refresh_interval = duration(&interval)?;
+                    }
+                }
+                return Ok(ChannelCreds::Tls(creds));
+            }
+            "google_default" => {
+                if let Some(config) = config {
+                    config.ignored("google_default credentials have no configuration");
+                }
+                entry.ignored("Google's tokens are not made; its TLS is used");
+                return Ok(ChannelCreds::GoogleDefault);
+            }
             other => {
                 entry.ignored("these credentials are not supported by this build");
                 refused.push(format!("`{other}`"));
@@ -70,14 +141,17 @@ pub(super) fn channel_creds(field: &Field<'_>) -> Result<ChannelCreds, Bootstrap
     Err(field.error(match refused.is_empty() {
         true => "is empty".to_owned(),
         false => format!(
-            "holds {}; this build supports `insecure` only",
+            "holds {}; this build supports `insecure`, `tls` and `google_default`",
             refused.join(", ")
         ),
     }))
 }
 
 /// All entries that are supported; a mistake in one of them is an error (A97).
-pub(super) fn call_creds(field: &Field<'_>) -> Result<Vec<CallCreds>, BootstrapError> {
+pub(super) fn call_creds(
+    field: &Field<'_>,
+    channel_creds: &ChannelCreds,
+) -> Result<Vec<CallCreds>, BootstrapError> {
     let mut all = Vec::new();
     for entry in field.items()? {
         let mut object = entry.object()?;
@@ -90,7 +164,9 @@ pub(super) fn call_creds(field: &Field<'_>) -> Result<Vec<CallCreds>, BootstrapE
                     return Err(path.error("is empty"));
                 }
                 all.push(CallCreds::JwtTokenFile(path.text()?.into()));
-                entry.ignored("a token is not sent over an insecure connection");
+                if *channel_creds == ChannelCreds::Insecure {
+                    entry.ignored("a token is not sent over an insecure connection");
+                }
             }
             _ => {
                 object.take("config");
@@ -122,7 +198,7 @@ pub(super) fn certificate_provider(
     let ca_certificate_file = files.text("ca_certificate_file")?.map(PathBuf::from);
     let refresh_interval = match files.take("refresh_interval") {
         Some(interval) => duration(&interval)?,
-        None => Duration::from_secs(600),
+        None => REFRESH,
     };
     if identity.is_none() && ca_certificate_file.is_none() {
         return Err(config.error("names neither a certificate nor a CA"));

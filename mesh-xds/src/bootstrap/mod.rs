@@ -22,7 +22,7 @@ mod tests;
 use std::{collections::BTreeMap, fmt, io, path::PathBuf, sync::Arc};
 
 pub use self::{
-    creds::{CallCreds, CertificateProvider, ChannelCreds},
+    creds::{CallCreds, CertificateProvider, ChannelCreds, TlsCreds},
     load::BootstrapSource,
     node::Node,
     server_uri::{ServerAddress, ServerUri},
@@ -143,7 +143,8 @@ pub enum BootstrapError {
 }
 
 impl Bootstrap {
-    /// One control plane in plain text, and a node that has an id only.
+    /// One control plane, and a node that has an id only. In plain text, unless the address begins with
+    /// `https://`.
     pub fn new(server: ServerUri, node_id: impl Into<String>) -> Self {
         Self {
             servers: vec![Server::new(server)],
@@ -188,11 +189,16 @@ impl Bootstrap {
 }
 
 impl Server {
-    /// A control plane in plain text, without features.
-    pub const fn new(uri: ServerUri) -> Self {
+    /// A control plane without features: in plain text, or, when its address begins with `https://`,
+    /// by TLS and the system's certificate authorities.
+    pub fn new(uri: ServerUri) -> Self {
+        let channel_creds = match uri.is_secure() {
+            Some(true) => ChannelCreds::Tls(TlsCreds::default()),
+            _ => ChannelCreds::Insecure,
+        };
         Self {
             uri,
-            channel_creds: ChannelCreds::Insecure,
+            channel_creds,
             call_creds: Vec::new(),
             features: ServerFeatures {
                 ignore_resource_deletion: false,
@@ -201,6 +207,20 @@ impl Server {
                 trusted_xds_server: false,
             },
         }
+    }
+
+    /// Secured by TLS.
+    #[must_use]
+    pub fn with_tls(mut self, creds: TlsCreds) -> Self {
+        self.channel_creds = ChannelCreds::Tls(creds);
+        self
+    }
+
+    /// Proves calls by the JWT in this file (A97), which is read for each. It is sent over TLS only.
+    #[must_use]
+    pub fn with_jwt_token_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.call_creds.push(CallCreds::JwtTokenFile(path.into()));
+        self
     }
 }
 

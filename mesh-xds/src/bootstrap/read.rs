@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::{
     Authority, Bootstrap, BootstrapError, Server, ServerFeatures,
-    creds::{call_creds, certificate_provider, channel_creds},
+    creds::{ChannelCreds, call_creds, certificate_provider, channel_creds},
     json::{Field, Notes},
     node::{Node, node},
+    server_uri::ServerUri,
 };
 
 pub(super) fn read(text: &str) -> Result<Bootstrap, BootstrapError> {
@@ -88,17 +89,25 @@ fn servers(field: &Field<'_>) -> Result<Vec<Server>, BootstrapError> {
 
 fn server(field: &Field<'_>) -> Result<Server, BootstrapError> {
     let mut object = field.object()?;
-    let uri = object.required("server_uri")?;
+    let uri_field = object.required("server_uri")?;
+    let uri: ServerUri = uri_field
+        .text()?
+        .parse()
+        .map_err(|message: String| uri_field.error(message))?;
+    let creds_field = object.required("channel_creds")?;
+    let channel_creds = channel_creds(&creds_field)?;
+    if let Some(secure) = uri.is_secure()
+        && secure == (channel_creds == ChannelCreds::Insecure)
+    {
+        return Err(creds_field.error(format!("contradicts `{uri}`")));
+    }
     Ok(Server {
-        uri: uri
-            .text()?
-            .parse()
-            .map_err(|message: String| uri.error(message))?,
-        channel_creds: channel_creds(&object.required("channel_creds")?)?,
         call_creds: match object.take("call_creds") {
-            Some(field) => call_creds(&field)?,
+            Some(field) => call_creds(&field, &channel_creds)?,
             None => Vec::new(),
         },
+        uri,
+        channel_creds,
         features: match object.take("server_features") {
             Some(field) => features(&field)?,
             None => ServerFeatures::default(),

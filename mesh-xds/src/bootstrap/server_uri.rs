@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// `server_uri`: `host:port`, `dns:///host:port`, `ipv4:`, `ipv6:`, `unix:path`, `unix:///path`,
-/// `http://host:port`.
+/// `http://host:port`, `https://host:port`.
 ///
 /// ```
 /// use mesh_xds::bootstrap::{ServerAddress, ServerUri};
@@ -46,6 +46,15 @@ impl ServerUri {
         &self.address
     }
 
+    /// Whether it says that connections are secured (`https`) or not (`http`).
+    pub fn is_secure(&self) -> Option<bool> {
+        match self.text.split_once("://")?.0 {
+            "https" => Some(true),
+            "http" => Some(false),
+            _ => None,
+        }
+    }
+
     /// The `:authority` of calls.
     pub fn authority(&self) -> String {
         match &self.address {
@@ -77,15 +86,14 @@ fn address(text: &str) -> Result<ServerAddress, String> {
         return tcp(text, DEFAULT_PORT);
     };
     match scheme {
-        "http" => {
+        "http" | "https" => {
             let rest = rest.strip_prefix("//").ok_or("a URL has `//`")?;
             let host = rest.strip_suffix('/').unwrap_or(rest);
             if host.contains('/') {
                 return Err("a control plane's URL has no path".to_owned());
             }
-            tcp(host, 80)
+            tcp(host, if scheme == "http" { 80 } else { DEFAULT_PORT })
         }
-        "https" => Err("TLS to control planes is not supported by this build".to_owned()),
         "unix" => {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             match path.is_empty() || rest.starts_with("//") && !path.starts_with('/') {

@@ -94,6 +94,43 @@ fn unknown_fields_are_ignored_and_listed() {
 }
 
 #[test]
+fn a65_tls_credentials_and_a97_tokens_over_them() {
+    let bootstrap = server(
+        r#""server_uri": "https://a", "channel_creds": [{"type": "alts"}, {"type": "tls", "config":
+           {"ca_certificate_file": "ca", "certificate_file": "c", "private_key_file": "k",
+            "refresh_interval": "30s", "colour": 1}}],
+           "call_creds": [{"type": "jwt_token_file", "config": {"jwt_token_file": "t"}}]"#,
+    )
+    .unwrap();
+    let mut creds = TlsCreds::default()
+        .with_ca_certificate_file("ca")
+        .with_identity("c", "k");
+    creds.refresh_interval = Duration::from_secs(30);
+    let mut expected = Server::new("https://a".parse().unwrap());
+    assert_eq!(
+        expected.channel_creds,
+        ChannelCreds::Tls(TlsCreds::default())
+    );
+    expected = expected.with_tls(creds).with_jwt_token_file("t");
+    assert_eq!(bootstrap.servers, [expected]);
+    let ignored: Vec<_> = bootstrap.ignored().iter().map(|i| &*i.field).collect();
+    assert_eq!(
+        ignored,
+        [
+            "xds_servers[0].channel_creds[0]",
+            "xds_servers[0].channel_creds[1].config.colour"
+        ]
+    );
+    let google = server(r#""server_uri": "a:1", "channel_creds": [{"type": "google_default"}]"#);
+    let google = google.unwrap();
+    assert_eq!(google.servers[0].channel_creds, ChannelCreds::GoogleDefault);
+    assert_eq!(
+        google.ignored()[0].to_string(),
+        "xds_servers[0].channel_creds[0]: Google's tokens are not made; its TLS is used"
+    );
+}
+
+#[test]
 fn mistakes_name_their_field() {
     for (result, expected) in [
         (parse("{"), "bootstrap: EOF while parsing"),
@@ -114,9 +151,24 @@ fn mistakes_name_their_field() {
         ),
         (
             server(
-                r#""server_uri": "a:1", "channel_creds": [{"type": "tls"}, {"type": "google_default"}]"#,
+                r#""server_uri": "a:1", "channel_creds": [{"type": "alts"}, {"type": "magic"}]"#,
             ),
-            "xds_servers[0].channel_creds: holds `tls`, `google_default`; this build supports `insecure` only",
+            "xds_servers[0].channel_creds: holds `alts`, `magic`; this build supports `insecure`, `tls` and `google_default`",
+        ),
+        (
+            server(r#""server_uri": "https://a", "channel_creds": [{"type": "insecure"}]"#),
+            "xds_servers[0].channel_creds: contradicts `https://a`",
+        ),
+        (
+            server(r#""server_uri": "http://a", "channel_creds": [{"type": "tls"}]"#),
+            "xds_servers[0].channel_creds: contradicts `http://a`",
+        ),
+        (
+            server(
+                r#""server_uri": "a:1", "channel_creds": [{"type": "tls",
+                   "config": {"certificate_file": "c"}}]"#,
+            ),
+            "xds_servers[0].channel_creds[0].config: certificate_file and private_key_file need each other",
         ),
         (
             server(r#""server_uri": "a:1", "channel_creds": []"#),
@@ -216,7 +268,9 @@ fn every_form_of_a_servers_address() {
         ("dns://8.8.8.8/a.com", Err(())),
         ("dns://a.com:80", Err(())),
         ("ipv4:10.0.0.1:80,10.0.0.2:80", Err(())),
-        ("https://a.com", Err(())),
+        ("https://a.com", tcp("a.com", 443)),
+        ("https://a.com:15012", tcp("a.com", 15012)),
+        ("https:a.com", Err(())),
         ("http://a.com/path", Err(())),
         ("http:a.com", Err(())),
         ("unix:", Err(())),

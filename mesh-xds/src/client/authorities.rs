@@ -9,6 +9,7 @@ use super::{
         Ads, Changes, Entry, Kind, Options, Problem, ProblemKind, Protocol, ServerOptions, State,
     },
     decoder::Decoder,
+    secure::Security,
 };
 use crate::{
     bootstrap::{Bootstrap, Server},
@@ -27,6 +28,8 @@ pub(super) struct Authorities {
 pub(super) struct Authority {
     pub(super) ads: Ads<Decoder>,
     pub(super) servers: Vec<Server>,
+    /// By server; kept, for it has what was read last.
+    pub(super) security: Vec<Option<Arc<Security>>>,
 }
 
 impl Authorities {
@@ -52,6 +55,7 @@ impl Authorities {
             Authority {
                 ads: Ads::new(Decoder, options, random.clone(), now),
                 servers: servers.to_vec(),
+                security: servers.iter().map(Security::of).collect(),
             }
         };
         let mut all = vec![authority(&bootstrap.servers, wildcard, false)];

@@ -15,6 +15,7 @@ use tokio::{
 };
 use tonic::body::Body;
 
+use super::secure::Security;
 use crate::bootstrap::{ServerAddress, ServerUri};
 
 /// The probes that find a peer which is gone without a word; they cost the server nothing, unlike
@@ -52,18 +53,23 @@ pub(super) type Driver = std::pin::Pin<Box<dyn Future<Output = hyper::Result<()>
 
 pub(super) async fn connect(
     uri: &ServerUri,
+    security: Option<&Security>,
     keep_alive: KeepAlive,
 ) -> Result<(Http2, Driver), String> {
+    if uri.is_secure() == Some(security.is_none()) {
+        return Err("its credentials contradict its address".to_owned());
+    }
     match uri.address() {
         ServerAddress::Tcp { host, port } => {
             let stream = TcpStream::connect((&**host, *port)).await;
             let stream = stream.and_then(configure).map_err(|e| e.to_string())?;
-            handshake(stream, keep_alive).await
+            secured(uri, security, stream, keep_alive).await
         }
         #[cfg(unix)]
         ServerAddress::Unix(path) => {
             let stream = tokio::net::UnixStream::connect(path).await;
-            handshake(stream.map_err(|e| e.to_string())?, keep_alive).await
+            let stream = stream.map_err(|e| e.to_string())?;
+            secured(uri, security, stream, keep_alive).await
         }
         #[cfg(not(unix))]
         ServerAddress::Unix(_) => Err("this system has no Unix sockets".to_owned()),
@@ -77,6 +83,18 @@ fn configure(stream: TcpStream) -> io::Result<TcpStream> {
         .with_interval(TCP_INTERVAL);
     SockRef::from(&stream).set_tcp_keepalive(&probes)?;
     Ok(stream)
+}
+
+async fn secured(
+    uri: &ServerUri,
+    security: Option<&Security>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    keep_alive: KeepAlive,
+) -> Result<(Http2, Driver), String> {
+    match security {
+        Some(security) => handshake(security.secure(uri, stream).await?, keep_alive).await,
+        None => handshake(stream, keep_alive).await,
+    }
 }
 
 async fn handshake(

@@ -243,6 +243,7 @@ impl Driver {
                     let id = LinkId { authority, link };
                     let target = Target {
                         uri: authority_state.servers[link].uri.clone(),
+                        security: authority_state.security[link].clone(),
                         node: self.node.clone(),
                         protocol: self.settings.protocol,
                         keep_alive: self.settings.keep_alive,

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! - `ads`: versions, nonces, subscriptions, timers, fallback; without I/O and without a clock.
-//! - `transport`, `connect`, `wire`: one gRPC stream per control plane in use.
+//! - `transport`, `connect`, `wire`: one gRPC stream per control plane in use; `secure`, `token`: TLS
+//!   and what proves calls.
 //! - `cascade`: which resources lead to which, and when a new version comes into force.
 //! - `driver`: the one task of a client, which sources of equal bootstraps share (`shared`).
 //! - [`XdsSource`]: what users start. [`Xds::status`] shows everything that is known.
@@ -18,9 +19,11 @@ mod connect;
 mod consumer;
 mod decoder;
 mod driver;
+mod secure;
 mod shared;
 mod source;
 mod status;
+mod token;
 mod transport;
 mod wire;
 

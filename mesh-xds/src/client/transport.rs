@@ -21,6 +21,7 @@ use tonic_prost::ProstCodec;
 use super::{
     ads::{Protocol, Request, Response},
     connect::{self, KeepAlive},
+    secure::Security,
     wire::{self, Delta, Sotw, Wire},
 };
 use crate::{
@@ -53,6 +54,8 @@ pub(super) struct LinkId {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) uri: ServerUri,
+    /// `None` for plain text.
+    pub(super) security: Option<Arc<Security>>,
     pub(super) node: Arc<Node>,
     pub(super) protocol: Protocol,
     pub(super) keep_alive: KeepAlive,
@@ -166,7 +169,7 @@ impl<W: Wire> Stream for Encoded<W> {
 
 /// Connects, and exchanges messages until the stream ends; returns why.
 async fn run<W: Wire>(target: Target, requests: Requests, events: &Reporter) -> String {
-    let connecting = connect::connect(&target.uri, target.keep_alive);
+    let connecting = connect::connect(&target.uri, target.security.as_deref(), target.keep_alive);
     let (service, mut driver) = match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(connected)) => connected,
         Ok(Err(error)) => return error,
@@ -192,8 +195,13 @@ async fn exchange<W: Wire>(
     requests: Requests,
     events: &Reporter,
 ) -> String {
+    let scheme = if target.security.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let origin = http::Uri::builder()
-        .scheme("http")
+        .scheme(scheme)
         .authority(target.uri.authority())
         .path_and_query("/")
         .build();
@@ -203,7 +211,18 @@ async fn exchange<W: Wire>(
     };
     let mut grpc = Grpc::with_origin(service, origin).max_decoding_message_size(MAX_MESSAGE);
     let codec = ProstCodec::<W::Request, W::Response>::default();
-    let requests = tonic::Request::new(requests.encoded::<W>(target.node.clone()));
+    let requests = requests.encoded::<W>(target.node.clone());
+    let mut requests = tonic::Request::new(requests);
+    if let Some(security) = &target.security {
+        let proofs = match security.authorization().await {
+            Ok(proofs) => proofs,
+            Err(error) => return error,
+        };
+        let metadata = requests.metadata_mut();
+        for proof in proofs {
+            metadata.append("authorization", proof);
+        }
+    }
     let mut responses = match grpc.streaming(requests, path, codec).await {
         Ok(response) => response.into_inner(),
         Err(status) => return text(&status),

@@ -11,7 +11,7 @@
 
 mod duration;
 mod host;
-mod kinds;
+pub(crate) mod kinds;
 pub(crate) mod load;
 pub(crate) mod node;
 pub(crate) mod problem;

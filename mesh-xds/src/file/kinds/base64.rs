@@ -1,7 +1,7 @@
 //! Base64, by which proto3's JSON writes `bytes` (RFC 4648 §4 and §5, with or without padding).
 
 /// The bytes, if `text` is base64.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     let mut out = Vec::with_capacity(text.len() / 4 * 3 + 2);
     for chunk in text.as_bytes().chunks(4) {

@@ -2,7 +2,7 @@
 //! each declares its fields as a [`Schema`] beside the code that reads them. Istio's are here, the
 //! Gateway API's in [`gateway`], Kubernetes' own in [`kubernetes`].
 
-mod base64;
+pub(crate) mod base64;
 mod bystanders;
 mod client_tls;
 mod common;
