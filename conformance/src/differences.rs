@@ -43,13 +43,15 @@ const FRAMING: &[(&str, &str)] = &[
 const FOLDED: &[&str] = &["accept", "content-type", "user-agent"];
 
 /// Request headers whose value is a time that was measured; that they are there is compared.
-const MEASURED: &[&str] = &["x-envoy-expected-rq-timeout-ms"];
+const MEASURED: &[&str] = &["x-envoy-expected-rq-timeout-ms", "grpc-timeout"];
 
 /// gRPC has no HEAD.
 const HEAD_WITH_GRPC: &str = "HEAD with gRPC";
 /// A rewrite makes a path that does not begin with `/`. That is no request line (RFC 9112 §3.2), but
 /// Envoy sends it.
 const PATH_WITHOUT_SLASH: &str = "path without slash";
+/// A route's stream lasted too long: Envoy has no flag for it, the mesh's error has one.
+pub const MAX_STREAM_DURATION: &str = "max_stream_duration";
 /// A response ends half-way: see [`broke_off`].
 pub const BROKEN_OFF: &str = "broken off";
 
@@ -138,7 +140,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let reasoned = ADDED_TO_REQUESTS.iter().chain(FRAMING).chain(OF_RESPONSES);
     let headers = FOLDED.iter().chain(MEASURED).copied();
     let reasoned = reasoned.chain(NOT_ENVOYS);
-    let cases = [HEAD_WITH_GRPC, PATH_WITHOUT_SLASH, BROKEN_OFF];
+    let cases = [
+        HEAD_WITH_GRPC,
+        PATH_WITHOUT_SLASH,
+        BROKEN_OFF,
+        MAX_STREAM_DURATION,
+    ];
     reasoned.map(|(name, _)| *name).chain(headers).chain(cases)
 }
 
@@ -180,6 +187,15 @@ pub fn broke_off(envoy: &mut Answer) {
         envoy.status = 503;
     }
     envoy.flags = envoy.flags.take().map(|flags| flags.replace("UPE", "UC"));
+}
+
+/// Puts the mesh's flag on Envoy's answer about a stream that outlasted its route's
+/// `max_stream_duration`.
+pub fn outlasted(envoy: &mut Answer) {
+    envoy.flags = envoy.flags.take().map(|flags| match &*flags {
+        "-" => "UMSDR".to_owned(),
+        flags => format!("{flags},UMSDR"),
+    });
 }
 
 /// What a 400 is to gRPC.

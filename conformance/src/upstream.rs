@@ -52,6 +52,8 @@ pub enum Act {
     ResetInHead,
     /// Sends RST in the middle of the answer's body.
     ResetInBody,
+    /// Sends half of the answer's body, and no more.
+    StallInBody,
     /// Answers with something that is no HTTP.
     Garbage,
     /// Never answers.
@@ -252,6 +254,12 @@ async fn one(
             io.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
                 .await?;
             reset_later(io).await?;
+        }
+        Act::StallInBody => {
+            io.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+                .await?;
+            io.flush().await?;
+            std::future::pending().await
         }
         Act::Garbage => io.write_all(b"\x00garbage\r\n\r\n").await?,
         Act::Stall => std::future::pending().await,

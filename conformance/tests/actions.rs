@@ -15,9 +15,10 @@ use mesh_core::policy::{
     Abort, AppendAction, ClusterSpecifier, Cors, DirectResponse, Fault, FilterConfig,
     FilterOverride, Formatter, ForwardAction, FractionalPercent, HeaderEdit, HeaderValueOption,
     HostRewrite, HttpFilter, HttpFilterKind, InternalRedirectPolicy, MirrorCluster, Mutations,
-    PathMatcher, PathRewrite, RedirectPredicate, RequestMirror, RetryOn, RetryPolicy, Route,
-    RouteAction, RouteConfiguration, RouteMatch, StringMatcher, Timeouts, UpgradeConfig,
-    UriTemplate, UriTemplateRewrite, VirtualHost, WeightedCluster, WeightedClusters,
+    PathMatcher, PathRewrite, Redirect, RedirectPath, RedirectPredicate, RequestMirror, RetryOn,
+    RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, StringMatcher, Timeouts,
+    TlsRequirement, UpgradeConfig, UriTemplate, UriTemplateRewrite, VirtualHost, WeightedCluster,
+    WeightedClusters,
     filter::{CORS, FAULT, HEADER_MUTATION},
 };
 
@@ -142,7 +143,20 @@ async fn copies_go_where_envoy_sends_them() -> Result {
         .into_iter()
         .map(with)
         .collect();
-    for routes in [config(vec![rewritten]), by_host, by_config] {
+    // Attempts are counted before headers are changed, and copies are told.
+    let mut counted = config(vec![forward("/", |action| {
+        action.mirrors = vec![RequestMirror::to("b")];
+    })]);
+    counted.virtual_hosts[0].include_request_attempt_count = true;
+    counted.virtual_hosts[0].routes[0]
+        .headers
+        .request_add
+        .push(HeaderValueOption::formatted(
+            name("x-seen"),
+            Formatter::try_new("%REQ(x-envoy-attempt-count)%")?,
+            AppendAction::default(),
+        ));
+    for routes in [config(vec![rewritten]), by_host, by_config, counted] {
         cases.push(Case {
             routes,
             requests: requests(),
@@ -574,19 +588,53 @@ async fn upgrades_are_refused_alike() -> Result {
         })
         .collect::<Vec<_>>()
     };
-    let routes = config(vec![
+    let mut routes = config(vec![
         forward("/off", |a| a.upgrades = list(&[("websocket", false)])),
         forward("/other", |a| a.upgrades = list(&[("other", false)])),
-        forward("/", |_| {}),
+        Route::new(
+            prefix("/direct"),
+            RouteAction::DirectResponse(DirectResponse {
+                status: StatusCode::OK,
+                body: "direct".into(),
+            }),
+        ),
+        Route::new(
+            prefix("/moved"),
+            RouteAction::Redirect(Box::new(Redirect {
+                path: Some(RedirectPath::Path("/".into())),
+                ..Redirect::default()
+            })),
+        ),
+        forward("/to", |_| {}),
     ]);
     let upgrade = |path, kind| get(path, &[("connection", "upgrade"), ("upgrade", kind)]);
-    let requests = vec![
+    let mut requests = vec![
         upgrade("/off", "websocket"),
         upgrade("/off", "WebSocket"),
         upgrade("/other", "other"),
-        upgrade("/", "unknown"),
-        get("/", &[]),
+        upgrade("/to", "unknown"),
+        get("/to", &[]),
     ];
+    // What is forwarded nowhere has the connection manager's upgrades alone.
+    let mut elsewhere = upgrade("/to", "unknown");
+    elsewhere.head.headers[0].1 = "elsewhere".to_owned();
+    requests.push(elsewhere);
+    let mut to_https = VirtualHost::new(["tls.com"], Vec::new());
+    to_https.require_tls = TlsRequirement::All;
+    routes.virtual_hosts.push(to_https);
+    for kind in ["unknown", "websocket"] {
+        let mut plain = upgrade("/", kind);
+        plain.head.headers[0].1 = "tls.com".to_owned();
+        requests.push(plain);
+    }
+    for path in ["/direct", "/moved", "/none"] {
+        requests.extend([
+            upgrade(path, "websocket"),
+            upgrade(path, "unknown"),
+            get(path, &[]),
+        ]);
+    }
+    routes.virtual_hosts[0].domains = vec!["h.com".into()];
     let mut setup = Setup::default();
     setup.manager.upgrades = list(&[("websocket", true)]);
     agree(setup, vec![Case { routes, requests }]).await

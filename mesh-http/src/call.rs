@@ -77,6 +77,8 @@ pub(crate) struct Extras {
     pub(crate) set_cookies: Vec<HeaderValue>,
     /// Copies to send once an endpoint is picked.
     pub(crate) mirrors: Option<Pending>,
+    /// When the stream of this attempt must have ended, its response's body included.
+    pub(crate) stream_ends: Option<Instant>,
 }
 
 impl Extras {
@@ -139,6 +141,8 @@ pub(crate) enum DeadlineKind {
     Route,
     /// `RouteAction.max_stream_duration`.
     MaxStreamDuration,
+    /// `x-envoy-upstream-stream-duration-ms`.
+    AttemptStreamDuration,
     /// The inbound request's.
     Inherited,
     /// `RetryPolicy.per_try_timeout`.
@@ -152,6 +156,7 @@ impl DeadlineKind {
         match self {
             Self::Route => "the route's timeout",
             Self::MaxStreamDuration => "the route's maximum stream duration",
+            Self::AttemptStreamDuration => "the maximum stream duration of each attempt",
             Self::Inherited => "the deadline inherited from the inbound request",
             Self::PerTry => "the per-try timeout",
             Self::Idle => "the stream's idle timeout",
@@ -251,9 +256,7 @@ impl Call {
     /// Lowers the deadline to `at`.
     #[inline]
     pub(crate) fn limit(&mut self, at: Instant, kind: DeadlineKind) {
-        if self.deadline().is_none_or(|d| at < d.at) {
-            self.ledger.limits.deadline = Some(Deadline { at, kind });
-        }
+        self.ledger.limits.lower(at, kind);
     }
 }
 

@@ -41,6 +41,8 @@ struct Inner {
     reply: Reply,
     sent: bool,
     retried: bool,
+    /// To a gRPC caller it is DEADLINE_EXCEEDED, whatever the HTTP status maps to.
+    deadline_exceeded: bool,
     /// Why it was not tried again, though its like is.
     no_retry: Option<Flag>,
     failure: Option<Failure>,
@@ -67,6 +69,7 @@ impl Error {
             reply: Reply::Text(""),
             sent: false,
             retried: false,
+            deadline_exceeded: false,
             no_retry: None,
             failure: None,
             cluster: None,
@@ -190,6 +193,13 @@ impl Error {
         self
     }
 
+    /// The stream's own limit is a gRPC caller's deadline.
+    #[must_use]
+    pub(crate) fn with_deadline_exceeded(mut self) -> Self {
+        self.0.deadline_exceeded = true;
+        self
+    }
+
     #[must_use]
     pub(crate) fn with_sent(mut self, sent: bool) -> Self {
         self.0.sent = sent;
@@ -229,10 +239,10 @@ impl Error {
 
     /// The gRPC status that Envoy answers in this case.
     pub fn grpc_status(&self) -> u8 {
-        match self.0.flag {
-            // The stream's own limit is the caller's deadline.
-            Flag::UpstreamMaxStreamDuration => 4,
-            _ => http_to_grpc(self.0.status.as_u16()),
+        if self.0.deadline_exceeded {
+            4
+        } else {
+            http_to_grpc(self.0.status.as_u16())
         }
     }
 

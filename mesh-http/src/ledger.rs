@@ -35,7 +35,8 @@ pub(crate) struct Ledger {
     token: Option<RequestToken>,
     /// When the call was made.
     pub(crate) started: Instant,
-    /// When its latest attempt was.
+    /// When its latest attempt was; before the first, when it was routed: after a fault's delay, or
+    /// anew after a redirect that was followed. The route's time counts from there.
     pub(crate) attempt_started: Instant,
     /// Attempts begun.
     pub(crate) attempts: u32,
@@ -153,7 +154,7 @@ impl Ledger {
 
     /// To the endpoint's counts and to telemetry, once per attempt.
     #[inline]
-    fn tell(&self, outcome: Outcome) {
+    pub(crate) fn tell(&self, outcome: Outcome) {
         if let (Some(destination), Some(endpoint)) = (&self.destination, &self.endpoint) {
             endpoint.count_attempt(outcome);
             self.env.recorder.attempt_ended(&AttemptRecord::new(

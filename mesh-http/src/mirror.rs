@@ -230,7 +230,7 @@ impl Pending {
                 };
                 let at = limits
                     .timeout
-                    .and_then(|t| call.ledger.started.checked_add(t));
+                    .and_then(|t| call.ledger.attempt_started.checked_add(t));
                 call.ledger.limits.deadline = at.map(Deadline::route);
                 call.ledger.destination = Some(Destination::Cluster(cluster));
                 launcher.launch(call);

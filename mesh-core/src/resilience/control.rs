@@ -55,7 +55,8 @@ pub struct ControlHeaders {
     pub timeout: Option<Duration>,
     /// `x-envoy-upstream-rq-per-try-timeout-ms`; 0 is none.
     pub per_try_timeout: Option<Duration>,
-    /// `x-envoy-upstream-stream-duration-ms`: the longest that the whole exchange may take.
+    /// `x-envoy-upstream-stream-duration-ms`: the longest that the stream of each attempt may last;
+    /// 0 is no limit.
     pub stream_duration: Option<Duration>,
     /// `x-envoy-retry-on` and `x-envoy-retry-grpc-on`, added to the policy's.
     pub retry_on: RetryOn,
@@ -70,10 +71,12 @@ pub struct ControlHeaders {
     pub timeout_alt_response: bool,
 }
 
-/// Whether there is any header of Envoy's: all that requests without one pay.
+/// Whether there is any header of Envoy's that may be one of these: all that requests without one
+/// pay. A virtual host may count attempts in every request.
 #[inline]
 fn any(headers: &HeaderMap) -> bool {
-    headers.keys().any(|n| n.as_str().starts_with("x-envoy-"))
+    let mut names = headers.keys().map(|name| name.as_str());
+    names.any(|name| name.starts_with("x-envoy-") && name != "x-envoy-attempt-count")
 }
 
 impl ControlHeaders {

@@ -26,13 +26,16 @@ pub(super) fn applied(
     };
     let filters = router.filters(Some((host, route)), weighted);
     let mut said: Vec<String> = filters.iter().map(|f| filter(f, head, random)).collect();
+    let upgrades = match &matched.action {
+        RouteAction::Forward(action) => &action.upgrades[..],
+        _ => &[],
+    };
+    if let Some(refused) = refused_upgrade(&router.manager().upgrades, upgrades, head.headers) {
+        said.push(format!("upgrade to {refused} refused: 403"));
+    }
     let RouteAction::Forward(action) = &matched.action else {
         return said;
     };
-    let upgrades = (&router.manager().upgrades, &action.upgrades);
-    if let Some(refused) = refused_upgrade(upgrades.0, upgrades.1, head.headers) {
-        said.push(format!("upgrade to {refused} refused: 403"));
-    }
     let entry = weighted.and_then(|index| action.cluster.weighted()?.clusters().get(index));
     said.extend(headers(router, virtual_host, matched, entry));
     said.extend(rewrites(matched, action, entry, head));

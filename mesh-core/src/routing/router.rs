@@ -112,7 +112,7 @@ impl Router {
                         || limits;
                     (own, clusters)
                 }
-                _ => (false, &[][..]),
+                _ => (limits, &[][..]),
             };
             let runs = |weighted| !self.filters(Some((h, r)), weighted).is_empty();
             levels
@@ -131,7 +131,8 @@ impl Router {
                     .collect()
             })
             .collect();
-        let unrouted = !self.filters(None, None).is_empty();
+        // A redirect to HTTPS has no route of its own.
+        let unrouted = limits || !self.filters(None, None).is_empty();
         let any = unrouted || routes.iter().flatten().any(|special| *special);
         self.special = any.then(|| Box::new(Special { routes, unrouted }));
         self

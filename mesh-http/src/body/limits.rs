@@ -43,6 +43,14 @@ impl TimeLimits {
         }
     }
 
+    /// Lowers the deadline to `at`.
+    #[inline]
+    pub(crate) fn lower(&mut self, at: Instant, kind: DeadlineKind) {
+        if self.deadline.is_none_or(|d| at < d.at) {
+            self.deadline = Some(Deadline { at, kind });
+        }
+    }
+
     /// Ready with the error once a limit on the response's body is reached; `moved` tells that a
     /// frame of it came since the last time.
     pub(crate) fn poll_body(&mut self, moved: bool, cx: &mut Context<'_>) -> Poll<BoxError> {

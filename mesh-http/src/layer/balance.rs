@@ -15,7 +15,8 @@ use crate::{
     call::{Call, Destination, Step, now},
 };
 
-const X_ENVOY_ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
+pub(super) const X_ENVOY_ATTEMPT_COUNT: HeaderName =
+    HeaderName::from_static("x-envoy-attempt-count");
 
 static NO_METADATA: Metadata = Metadata::EMPTY;
 
@@ -87,7 +88,7 @@ fn pick(call: &mut Call) -> Result<(), Error> {
         .unwrap_or_default();
     let picked = cluster.pick(&PickArgs {
         now: if call.ledger.attempts == 0 {
-            call.ledger.started
+            call.ledger.attempt_started
         } else {
             now()
         },
@@ -126,7 +127,8 @@ fn pick(call: &mut Call) -> Result<(), Error> {
         let forwarded = action.is_some_and(|a| a.append_x_forwarded_host);
         rewrite_host(call.exchange.request_mut()?, host, forwarded);
     }
-    if target.is_some_and(|t| t.virtual_host().include_request_attempt_count) {
+    // The first is counted before the route's header changes.
+    if attempt > 1 && target.is_some_and(|t| t.virtual_host().include_request_attempt_count) {
         let headers = call.exchange.request_mut()?.headers_mut();
         headers.insert(X_ENVOY_ATTEMPT_COUNT, HeaderValue::from(attempt));
     }

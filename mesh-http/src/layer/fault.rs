@@ -19,7 +19,10 @@ pub(super) async fn inject(fault: &Fault, call: &mut Call) -> Option<Response<Bo
             .map(|d| d.at.saturating_duration_since(now()));
         tokio::time::sleep(left.map_or(delay.fixed_delay, |l| l.min(delay.fixed_delay))).await;
         // Timeouts are the router's, which the fault filter precedes.
-        call.ledger.started = now();
+        call.ledger.attempt_started = now();
+        if left.is_some_and(|left| left <= delay.fixed_delay) {
+            return None;
+        }
     }
     let abort = fault.abort.as_ref()?;
     if !abort.percentage.contains(call.env().random.next_u64()) {

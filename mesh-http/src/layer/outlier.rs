@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use http_body::Body as _;
-use mesh_core::{Failure, Outcome, grpc_status, is_grpc};
+use mesh_core::{Failure, Flag, Outcome, grpc_status, is_grpc};
 use tracing::{Instrument, Span, field};
 
 use crate::{
@@ -28,11 +28,9 @@ super::step_layer!(OutlierLayer => Outlier, |_layer, inner| Outlier { inner });
 
 impl<S: Step> Step for Outlier<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        call.ledger.attempt_started = if call.ledger.attempts <= 1 || !call.env().timed {
-            call.ledger.started
-        } else {
-            now()
-        };
+        if call.ledger.attempts > 1 && call.env().timed {
+            call.ledger.attempt_started = now();
+        }
         let Some(span) = span(call) else {
             let result = self.inner.call(call).await;
             return conclude(call, result);
@@ -119,8 +117,12 @@ fn failed(call: &Call, error: &Error) {
     let Some(failure) = error.failure() else {
         return;
     };
-    // Time that had run out before anything was sent says nothing of it either.
-    if error.was_sent() || failure != Failure::Timeout {
-        call.ledger.record_attempt(Outcome::Failure(failure));
+    let outcome = Outcome::Failure(failure);
+    if error.flag() == Flag::UpstreamMaxStreamDuration {
+        // Nor, in Envoy, does a stream that may last no longer.
+        call.ledger.tell(outcome);
+    } else if error.was_sent() || failure != Failure::Timeout {
+        // Time that had run out before anything was sent says nothing of it either.
+        call.ledger.record_attempt(outcome);
     }
 }

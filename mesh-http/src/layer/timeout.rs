@@ -93,15 +93,15 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
         .and_then(|t| t.idle_timeout)
         .or(call.env().idle_timeout)
         .filter(|idle| !idle.is_zero());
-    let longest = call.extras().and_then(Extras::stream_duration);
-    let mut within = |limit: Option<Duration>, kind| {
-        if let Some(at) = limit.and_then(|l| call.ledger.started.checked_add(l)) {
+    // A stream is older than its latest routing.
+    let (routed, began) = (call.ledger.attempt_started, call.ledger.started);
+    let mut within = |limit: Option<Duration>, since: Instant, kind| {
+        if let Some(at) = limit.and_then(|l| since.checked_add(l)) {
             call.limit(at, kind);
         }
     };
-    within(limit, DeadlineKind::Route);
-    within(max, DeadlineKind::MaxStreamDuration);
-    within(longest, DeadlineKind::MaxStreamDuration);
+    within(limit, routed, DeadlineKind::Route);
+    within(max, began, DeadlineKind::MaxStreamDuration);
     let limits = &mut call.ledger.limits;
     limits.idle = idle;
     limits.of_body = limits.deadline.is_some() || idle.is_some();
@@ -138,7 +138,7 @@ impl<S: Step> Step for AttemptTimeout<S> {
 /// What the attempt that begins must keep to; it is announced to the upstream.
 fn begin(call: &mut Call) -> Result<Watch, Error> {
     let attempt = call.retrying.as_ref().and_then(|r| r.attempt_deadline);
-    let deadline = match (attempt, call.deadline()) {
+    let mut deadline = match (attempt, call.deadline()) {
         (Some(at), whole) if whole.is_none_or(|w| at < w.at) => Some(Deadline {
             at,
             kind: DeadlineKind::PerTry,
@@ -150,7 +150,12 @@ fn begin(call: &mut Call) -> Result<Watch, Error> {
         if left.is_zero() {
             return Err(in_cluster(call, expired(deadline.kind).with_sent(false)));
         }
-        announce(call.request_mut()?, left);
+        announce(call.request_mut()?, left, deadline.kind);
+    }
+    if let Some(ends) = stream_ends(call)
+        && deadline.is_none_or(|d| ends.at < d.at)
+    {
+        deadline = Some(ends);
     }
     let limits = &mut call.ledger.limits;
     if limits.idle.is_some() {
@@ -161,6 +166,18 @@ fn begin(call: &mut Call) -> Result<Watch, Error> {
         deadline,
         idle: limits.idle,
         upload: limits.upload.clone(),
+    })
+}
+
+/// When the stream of the attempt that begins must have ended, if the request's headers say so. The
+/// upstream is not told, as in Envoy.
+fn stream_ends(call: &mut Call) -> Option<Deadline> {
+    let extras = call.retrying.as_mut()?.extras.as_mut()?;
+    let at = now().checked_add(extras.stream_duration()?)?;
+    extras.stream_ends = Some(at);
+    Some(Deadline {
+        at,
+        kind: DeadlineKind::AttemptStreamDuration,
     })
 }
 
@@ -230,14 +247,17 @@ impl Timer {
 }
 
 /// Tells the upstream when the answer will be of no more use.
-fn announce(request: &mut Request<Body>, left: Duration) {
+fn announce(request: &mut Request<Body>, left: Duration, kind: DeadlineKind) {
     let grpc = is_grpc(request.headers());
     let headers = request.headers_mut();
-    // Rounded up: an upstream that ends the request before the caller's own timer does makes an
-    // answer of it.
-    let ms = left.as_nanos().div_ceil(1_000_000);
-    let ms = u64::try_from(ms).unwrap_or(u64::MAX);
-    headers.insert(EXPECTED_RQ_TIMEOUT, HeaderValue::from(ms));
+    // Envoy: a stream's duration is no time that a response is expected in.
+    if kind != DeadlineKind::MaxStreamDuration {
+        // Rounded up: an upstream that ends the request before the caller's own timer does makes an
+        // answer of it.
+        let ms = left.as_nanos().div_ceil(1_000_000);
+        let ms = u64::try_from(ms).unwrap_or(u64::MAX);
+        headers.insert(EXPECTED_RQ_TIMEOUT, HeaderValue::from(ms));
+    }
     if grpc {
         let asked = headers
             .get(GRPC_TIMEOUT)
@@ -360,6 +380,14 @@ pub(crate) fn expired(kind: DeadlineKind) -> Error {
             message,
         )
         .with_body("downstream duration timeout")
+        .with_failure(Failure::Timeout)
+        .with_deadline_exceeded(),
+        DeadlineKind::AttemptStreamDuration => Error::new(
+            Flag::UpstreamMaxStreamDuration,
+            StatusCode::GATEWAY_TIMEOUT,
+            message,
+        )
+        .with_body("upstream max stream duration reached")
         .with_failure(Failure::Timeout),
         DeadlineKind::Idle => Error::new(
             Flag::StreamIdleTimeout,

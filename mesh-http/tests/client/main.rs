@@ -9,6 +9,8 @@ mod cancel;
 mod context;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod records;
 mod resilience;
 mod routing;
 #[cfg(test)]

@@ -204,3 +204,41 @@ async fn the_longest_stream_has_a_reply_of_its_own() {
         (StatusCode::OK, &http::HeaderValue::from_static("4"))
     );
 }
+
+/// Each attempt's stream has a limit of its own, which is no fault of its endpoint's.
+#[tokio::test(start_paused = true)]
+async fn a_callers_stream_duration_limits_each_attempt_and_its_body() {
+    let endpoints = Endpoints::default();
+    let mesh = mesh(route(|a| a), touchy());
+    let client = endpoints.client(&mesh);
+    let ask = || {
+        let request = client
+            .get("http://svc/")
+            .header("x-envoy-upstream-stream-duration-ms", "1000")
+            .header("x-envoy-retry-on", "reset")
+            .header("x-envoy-upstream-rq-timeout-ms", "0");
+        request.send()
+    };
+    endpoints.act(1, [Act::Stall, Act::Answer(200)]);
+    let started = Instant::now();
+    assert_eq!(text(ask().await.unwrap()).await, "1");
+    // And a back-off of at most 25 ms.
+    let took = started.elapsed();
+    assert!(took >= SECOND && took <= SECOND + SECOND / 40, "{took:?}");
+
+    // The second attempt's body has a second of its own.
+    endpoints.act(1, [Act::Stall, Act::HalfBody]);
+    let response = ask().await.unwrap();
+    let answered = Instant::now();
+    let error = response.into_body().bytes().await.unwrap_err();
+    assert_eq!(error.flag(), Flag::UpstreamMaxStreamDuration);
+    assert_eq!(answered.elapsed(), SECOND);
+
+    endpoints.act(1, [Act::Stall]);
+    let error = ask().await.unwrap_err();
+    assert_eq!((error.grpc_status(), error.attempts()), (14, 2));
+    let reply = error.into_response(false);
+    assert_eq!(reply.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(text(reply).await, "upstream max stream duration reached");
+    assert_eq!(ejections(&mesh), 0);
+}

@@ -33,7 +33,7 @@ use self::{
 use super::{head, root_path};
 use crate::{
     Error,
-    call::{Call, Destination, Exchange, Step, Target},
+    call::{Call, DeadlineKind, Destination, Exchange, Step, Target},
     mirror::MirrorTasks,
 };
 
@@ -189,6 +189,12 @@ fn finish_changed(
 ) -> Result<(), Error> {
     let extras = call.retrying.as_mut().and_then(|r| r.extras.as_mut());
     if let Some(extras) = extras {
+        // It holds for the body of the attempt that is answered, too.
+        if let Some(at) = extras.stream_ends {
+            let limits = &mut call.ledger.limits;
+            limits.lower(at, DeadlineKind::AttemptStreamDuration);
+            limits.of_body = true;
+        }
         result = result.map_err(|error| extras.answer_of(error));
         if let Exchange::Response(response) = &mut call.exchange {
             let cookies = std::mem::take(&mut extras.set_cookies);

@@ -10,7 +10,11 @@ use mesh_core::{
 };
 
 use super::levels;
-use crate::{Body, Error, call::Target, layer::head};
+use crate::{
+    Body, Error,
+    call::Target,
+    layer::{balance::X_ENVOY_ATTEMPT_COUNT, head},
+};
 
 const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -23,6 +27,11 @@ pub(super) fn prepare(
     request: &mut Request<Body>,
     facts: Option<&Facts>,
 ) -> Result<(), Error> {
+    if target.virtual_host().include_request_attempt_count {
+        // Header changes see it, and may change it; copies have it.
+        let first = HeaderValue::from_static("1");
+        request.headers_mut().insert(X_ENVOY_ATTEMPT_COUNT, first);
+    }
     if target.changes_headers() {
         change_headers(target, request, facts);
     }

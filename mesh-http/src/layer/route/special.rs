@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Body, Error, Replay,
     body::TimeLimits,
-    call::{Call, Deadline, Exchange, Step, Target, now},
+    call::{Call, Deadline, DeadlineKind, Exchange, Step, Target, now},
     connections::without_userinfo,
     layer::{discard, head},
     mirror,
@@ -59,10 +59,17 @@ impl<S: Step + 'static> Route<S> {
         let request = call.request()?;
         let mut facts = formats.then(|| Box::new(facts::of_request(call, request, &found)));
         let mut cors = None;
-        if router.limits_upgrades() && refuses_upgrade(&chain, request) {
+        if router.limits_upgrades() && refuses_upgrade(&found, request) {
             let response = filters::upgrade_refused(request);
             respond(response, facts.as_deref_mut(), call);
             return self.done(&chain, facts, cors, Ok(()), Kind::LocalReply, call);
+        }
+        if let Found::Forward(target) = &found
+            && let Some(max) = target.action().and_then(|a| a.timeouts.max_stream_duration)
+            && let Some(at) = call.ledger.started.checked_add(max)
+        {
+            // The stream's own limit counts what filters wait for, too.
+            call.limit(at, DeadlineKind::MaxStreamDuration);
         }
         let known = facts.as_deref();
         let ended = filters::on_request(chain.filters(), draw, known, call, &mut cors).await;
@@ -210,16 +217,21 @@ fn flag_of(call: &Call) -> Option<Flag> {
     call.response()?.extensions().get().copied()
 }
 
-fn refuses_upgrade(chain: &Chain, request: &Request<Body>) -> bool {
+/// A route says which upgrades it forwards, beside the connection manager. What answers by itself is
+/// asked after the latter, and what has no route is not asked at all: it is a 404, as in Envoy.
+fn refuses_upgrade(found: &Found, request: &Request<Body>) -> bool {
+    let chain = found.chain();
     let config = chain.router().config();
     let route = chain
         .route
         .and_then(|(host, route)| config.virtual_hosts.get(host)?.routes.get(route));
-    let Some(RouteAction::Forward(action)) = route.map(|route| &route.action) else {
-        return false;
+    let own = match (route.map(|route| &route.action), found) {
+        (Some(RouteAction::Forward(action)), _) => &action.upgrades[..],
+        (None, Found::Other(other)) if other.answer.is_err() => return false,
+        _ => &[],
     };
     let manager = &chain.router().manager().upgrades;
-    routing::refused_upgrade(manager, &action.upgrades, request.headers()).is_some()
+    routing::refused_upgrade(manager, own, request.headers()).is_some()
 }
 
 /// A request as it was sent, to be sent elsewhere.
@@ -310,12 +322,12 @@ fn moved(from: &Uri, to: &Uri) -> Option<Uri> {
 }
 
 /// A redirected request begins anew, as a stream of its own does in Envoy; only the caller's deadline
-/// stays.
+/// stays, and to telemetry it is one request.
 fn restart(call: &mut Call, inherited: Option<Deadline>) {
     call.ledger.discard_attempt();
     call.ledger.destination = None;
     call.ledger.attempts = 0;
-    call.ledger.started = now();
+    call.ledger.attempt_started = now();
     call.ledger.limits = TimeLimits::none();
     call.ledger.limits.deadline = inherited;
     call.retrying = None;

@@ -3,149 +3,28 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use mesh_conformance::{
     Result, ask, differences,
     envoy::Envoy,
     translate::{access_log, static_resources},
-    upstream::{Act, Upstreams},
+    upstream::Upstreams,
     wire::{Head, Message},
 };
 use mesh_core::policy::{
-    Address, Cluster, ClusterLoadAssignment, ClusterSpecifier, Endpoint, ForwardAction,
-    HeaderMatch, HeaderMatcher, HeaderMatcherName, PathMatcher, RetryBackOff, RetryOn, RetryPolicy,
-    Route, RouteConfiguration, RouteMatch, Thresholds, Timeouts, VirtualHost,
+    Address, AppendAction, Cluster, ClusterLoadAssignment, ClusterSpecifier, Endpoint,
+    ForwardAction, HeaderMatch, HeaderMatcher, HeaderMatcherName, HeaderValueOption, PathMatcher,
+    RetryBackOff, RetryOn, RetryPolicy, Route, RouteConfiguration, RouteMatch, Thresholds,
+    Timeouts, VirtualHost,
 };
 use tokio::{net::TcpSocket, task::JoinSet, time::timeout};
 
-const SHORT: Duration = Duration::from_millis(150);
+mod scenarios;
+
+use scenarios::{Scenario, scenarios};
+
 /// No case takes as long.
 const LIMIT: Duration = Duration::from_secs(10);
-const LONG: Duration = Duration::from_secs(60);
-
-/// What happens to the attempts of a request.
-struct Scenario {
-    name: &'static str,
-    cluster: &'static str,
-    acts: Vec<Act>,
-    /// The route's timeout, and each try's.
-    timeouts: [Option<Duration>; 2],
-    request: (
-        &'static str,
-        &'static str,
-        &'static [(&'static str, &'static str)],
-    ),
-}
-
-fn scenario(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Scenario {
-    Scenario {
-        name,
-        cluster: "a",
-        acts: acts.into_iter().collect(),
-        timeouts: [None; 2],
-        request: ("GET", "", &[]),
-    }
-}
-
-fn says(status: u16) -> Act {
-    Act::Answer(status, Vec::new())
-}
-
-fn scenarios() -> Vec<Scenario> {
-    let statuses = [
-        ("200", 200),
-        ("400", 400),
-        ("409", 409),
-        ("418", 418),
-        ("429", 429),
-        ("500", 500),
-        ("502", 502),
-        ("503", 503),
-        ("504", 504),
-        ("599", 599),
-    ];
-    let mut all: Vec<_> = statuses
-        .into_iter()
-        .map(|(name, status)| scenario(name, [says(status)]))
-        .collect();
-    let grpc = ["1", "4", "8", "13", "14", "2"];
-    all.extend(
-        grpc.map(|status| scenario(status, [Act::Answer(200, vec![("grpc-status", status)])])),
-    );
-    let tried = |timeouts, scenario| Scenario {
-        timeouts,
-        ..scenario
-    };
-    let to = |cluster, scenario| Scenario {
-        cluster,
-        ..scenario
-    };
-    all.extend([
-        scenario("503 once", [says(503), says(200)]),
-        scenario("503 twice", [says(503), says(503), says(200)]),
-        scenario("503, 409", [says(503), says(409), says(200)]),
-        scenario(
-            "rate limited",
-            [Act::Answer(503, vec![("x-envoy-ratelimited", "true")])],
-        ),
-        scenario(
-            "rate limited 200",
-            [Act::Answer(200, vec![("x-envoy-ratelimited", "true")])],
-        ),
-        scenario("x-retry", [Act::Answer(200, vec![("x-retry", "1")])]),
-        scenario("RST", [Act::Reset]),
-        scenario("RST once", [Act::Reset, says(200)]),
-        scenario("FIN", [Act::Close]),
-        scenario("broken off in head", [Act::ResetInHead]),
-        scenario("broken off in body", [Act::ResetInBody]),
-        scenario("garbage", [Act::Garbage]),
-        scenario("garbage once", [Act::Garbage, says(200)]),
-        tried([Some(SHORT), None], scenario("stall", [Act::Stall])),
-        tried(
-            [Some(LONG), Some(SHORT)],
-            scenario("tries stall", [Act::Stall]),
-        ),
-        tried(
-            [Some(SHORT), None],
-            scenario("stall after 503", [says(503), Act::Stall]),
-        ),
-        tried(
-            [None, Some(SHORT)],
-            scenario("unlimited tries stall", [Act::Stall]),
-        ),
-        tried(
-            [Some(LONG), Some(SHORT)],
-            scenario("first try stalls", [Act::Stall, says(200)]),
-        ),
-        // A try that may take as long as all of them.
-        tried(
-            [Some(SHORT), Some(SHORT)],
-            scenario("tries stall as long", [Act::Stall]),
-        ),
-        tried(
-            [Some(LONG), None],
-            scenario("in time", [says(503), says(200)]),
-        ),
-        to("refused", scenario("refused", [])),
-        to("empty", scenario("no endpoint", [])),
-        to("missing", scenario("no cluster", [])),
-        to("capped", scenario("no retry permit", [says(503)])),
-        to("full", scenario("no request permit", [says(200)])),
-        Scenario {
-            request: ("POST", "a body", &[]),
-            ..scenario("POST", [says(503), Act::Reset, says(200)])
-        },
-        Scenario {
-            request: ("GET", "", &[("content-type", "application/grpc")]),
-            ..scenario("gRPC RST", [Act::Reset])
-        },
-        Scenario {
-            request: ("GET", "", &[("content-type", "application/grpc")]),
-            ..to("refused", scenario("gRPC refused", []))
-        },
-    ]);
-    all
-}
 
 fn policies() -> Vec<(String, RetryPolicy)> {
     let tokens = RetryOn::TOKENS.iter().map(|(_, bit)| *bit);
@@ -208,16 +87,26 @@ fn route(path: &str, scenario: &Scenario, policy: &RetryPolicy) -> Route {
     let action = ForwardAction::to(cluster)
         .with_timeouts(Timeouts {
             timeout,
+            max_stream_duration: scenario.max_stream_duration,
             ..Timeouts::default()
         })
         .with_retry(RetryPolicy {
             per_try_timeout,
             ..policy.clone()
         });
-    Route::new(
+    let mut route = Route::new(
         RouteMatch::new(PathMatcher::Exact(path.into())),
         action.into(),
-    )
+    );
+    let added = scenario.added.iter().map(|(name, value)| {
+        HeaderValueOption::new(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+            AppendAction::default(),
+        )
+    });
+    route.headers.request_add.extend(added);
+    route
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,6 +191,9 @@ async fn retries_end_as_envoys_do() -> Result {
         envoy.flags = why.split(' ').next().map(str::to_owned);
         if name.starts_with(differences::BROKEN_OFF) {
             differences::broke_off(&mut envoy);
+        }
+        if name.starts_with(differences::MAX_STREAM_DURATION) {
+            differences::outlasted(&mut envoy);
         }
         if envoy != mesh {
             differ.push(format!(
