@@ -50,6 +50,9 @@ const HEAD_WITH_GRPC: &str = "HEAD with gRPC";
 /// A rewrite makes a path that does not begin with `/`. That is no request line (RFC 9112 §3.2), but
 /// Envoy sends it.
 const PATH_WITHOUT_SLASH: &str = "path without slash";
+/// A request header that tells the upstream of any limit; Envoy rewrites it only where the route looks
+/// at it.
+pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// A route's stream lasted too long: Envoy has no flag for it, the mesh's error has one.
 pub const MAX_STREAM_DURATION: &str = "max_stream_duration";
 /// A response ends half-way: see [`broke_off`].
@@ -141,6 +144,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let headers = FOLDED.iter().chain(MEASURED).copied();
     let reasoned = reasoned.chain(NOT_ENVOYS);
     let cases = [
+        GRPC_TIMEOUT,
         HEAD_WITH_GRPC,
         PATH_WITHOUT_SLASH,
         BROKEN_OFF,

@@ -12,13 +12,26 @@ pub(super) fn set_timeouts(action: &mut Value, timeouts: &Timeouts) {
         timeout,
         idle_timeout,
         max_stream_duration,
+        max_grpc_timeout,
+        grpc_timeout_header_max,
+        grpc_timeout_offset,
     } = timeouts;
     action["timeout"] = json!(seconds(timeout.unwrap_or_default()));
     if let Some(idle) = idle_timeout {
         action["idle_timeout"] = json!(seconds(*idle));
     }
-    if let Some(max) = max_stream_duration {
-        action["max_stream_duration"] = json!({"max_stream_duration": seconds(*max)});
+    if let Some(max) = max_grpc_timeout {
+        action["max_grpc_timeout"] = json!(seconds(*max));
+        action["grpc_timeout_offset"] = json!(seconds(*grpc_timeout_offset));
+    }
+    if max_stream_duration.is_some() || grpc_timeout_header_max.is_some() {
+        let max = max_stream_duration.unwrap_or_default();
+        action["max_stream_duration"] = json!({"max_stream_duration": seconds(max)});
+    }
+    if let Some(max) = grpc_timeout_header_max {
+        let stream = &mut action["max_stream_duration"];
+        stream["grpc_timeout_header_max"] = json!(seconds(*max));
+        stream["grpc_timeout_header_offset"] = json!(seconds(*grpc_timeout_offset));
     }
 }
 

@@ -12,9 +12,19 @@ pub struct Timeouts {
     /// `RouteAction.idle_timeout`: no bytes either way. 0 switches it off; `None` leaves the
     /// client's default.
     pub idle_timeout: Option<Duration>,
-    /// `RouteAction.max_stream_duration`: the whole stream, body included. When present,
-    /// `timeout` does not apply.
+    /// `RouteAction.max_stream_duration`: the whole stream, body included. When present (or
+    /// `grpc_timeout_header_max`), `timeout` does not apply.
     pub max_stream_duration: Option<Duration>,
+    /// `RouteAction.max_grpc_timeout`: a gRPC request is limited by its `grpc-timeout`, and by this when
+    /// this is shorter or the header is missing, in place of `timeout`. 0 lowers nothing. It does not
+    /// apply either when `max_stream_duration` or `grpc_timeout_header_max` is present.
+    pub max_grpc_timeout: Option<Duration>,
+    /// `MaxStreamDuration.grpc_timeout_header_max`: a request with a `grpc-timeout` is limited by it, or
+    /// by this when this is shorter, in place of `max_stream_duration`. 0 lowers nothing.
+    pub grpc_timeout_header_max: Option<Duration>,
+    /// `grpc_timeout_offset`, `grpc_timeout_header_offset`: taken off the request's `grpc-timeout`, so
+    /// that the answer to an expired request still reaches the caller. Default 0.
+    pub grpc_timeout_offset: Duration,
 }
 
 impl Timeouts {
@@ -24,6 +34,9 @@ impl Timeouts {
             timeout: Some(timeout),
             idle_timeout: None,
             max_stream_duration: None,
+            max_grpc_timeout: None,
+            grpc_timeout_header_max: None,
+            grpc_timeout_offset: Duration::ZERO,
         }
     }
 }

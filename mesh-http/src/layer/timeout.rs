@@ -17,16 +17,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body::{Frame, SizeHint};
-use mesh_core::{Failure, Flag, is_grpc};
+use mesh_core::{Failure, Flag, is_grpc, policy::Timeouts};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::{
     Body, BoxError, Error,
     call::{Call, Deadline, DeadlineKind, Extras, Step, now},
-    server::format_grpc_timeout,
+    server::{format_grpc_timeout, parse_grpc_timeout},
 };
 
 const EXPECTED_RQ_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
@@ -80,14 +80,13 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
         .and_then(|d| d.action())
         .map(|a| &a.timeouts);
     let asked = call.extras().and_then(Extras::timeout);
-    let max = timeouts.and_then(|t| t.max_stream_duration);
+    let max = timeouts.and_then(|t| max_stream_duration(t, call));
     let max = max.filter(|_| fixed.is_none());
     let limit = match (fixed, asked) {
         (Some(fixed), _) => Some(fixed),
         // The request's own header; 0 is no limit.
         (None, Some(asked)) => Some(asked).filter(|limit| !limit.is_zero()),
-        // Envoy: a `max_stream_duration` switches `timeout` off.
-        (None, None) => timeouts.and_then(|t| t.timeout).filter(|_| max.is_none()),
+        (None, None) => timeouts.and_then(|t| timeout(t, call)),
     };
     let idle = timeouts
         .and_then(|t| t.idle_timeout)
@@ -105,6 +104,47 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
     let limits = &mut call.ledger.limits;
     limits.idle = idle;
     limits.of_body = limits.deadline.is_some() || idle.is_some();
+}
+
+/// How long the whole stream may take: what its `grpc-timeout` says where the route looks at that.
+fn max_stream_duration(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
+    let asked = timeouts.grpc_timeout_header_max.and_then(|max| {
+        let asked = grpc_timeout(call.request().ok()?.headers())?;
+        let asked = if max.is_zero() { asked } else { asked.min(max) };
+        Some(asked.saturating_sub(timeouts.grpc_timeout_offset))
+    });
+    asked.or(timeouts.max_stream_duration)
+}
+
+/// How long the exchange may take. Envoy: a limit of the whole stream switches this one off; where there
+/// is a `max_grpc_timeout`, a gRPC request is limited by its own header and that alone; 0 and no header
+/// are no limit.
+fn timeout(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
+    if timeouts.max_stream_duration.is_some() || timeouts.grpc_timeout_header_max.is_some() {
+        return None;
+    }
+    let Some(max) = timeouts.max_grpc_timeout else {
+        return timeouts.timeout;
+    };
+    let headers = call.request().ok()?.headers();
+    if !is_grpc(headers) {
+        return timeouts.timeout;
+    }
+    let offset = timeouts.grpc_timeout_offset;
+    let asked = grpc_timeout(headers).filter(|asked| !asked.is_zero());
+    // An offset never makes 0, that is: no limit, of a limit.
+    let asked = asked.map(|asked| {
+        asked
+            .checked_sub(offset)
+            .filter(|a| !a.is_zero())
+            .unwrap_or(asked)
+    });
+    let max = Some(max).filter(|max| !max.is_zero());
+    asked.into_iter().chain(max).min()
+}
+
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    parse_grpc_timeout(headers.get(GRPC_TIMEOUT)?.as_bytes())
 }
 
 /// Ends an attempt whose response head is not there in time, and tells the upstream how much time
@@ -259,10 +299,9 @@ fn announce(request: &mut Request<Body>, left: Duration, kind: DeadlineKind) {
         headers.insert(EXPECTED_RQ_TIMEOUT, HeaderValue::from(ms));
     }
     if grpc {
-        let asked = headers
-            .get(GRPC_TIMEOUT)
-            .and_then(|v| crate::server::parse_grpc_timeout(v.as_bytes()));
-        if asked.is_none_or(|asked| left < asked) {
+        let asked = grpc_timeout(headers);
+        // 0 is no limit, here and in Envoy; to a gRPC server it would be the shortest of all.
+        if asked.is_none_or(|asked| asked.is_zero() || left < asked) {
             headers.insert(GRPC_TIMEOUT, format_grpc_timeout(left));
         }
     }

@@ -73,8 +73,10 @@ pub fn format_grpc_timeout(timeout: Duration) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("99999999H"))
 }
 
+/// A number of at most `max` digits; zeros before it do not count, as in Envoy.
 fn parse_digits(digits: &[u8], max: usize) -> Option<u64> {
-    if digits.is_empty() || digits.len() > max {
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    if digits.is_empty() || digits.len() - zeros > max {
         return None;
     }
     digits.iter().try_fold(0_u64, |n, digit| match digit {
@@ -149,6 +151,7 @@ mod tests {
             ("5m", Some(Duration::from_millis(5))),
             ("6u", Some(Duration::from_micros(6))),
             ("00000007n", Some(Duration::from_nanos(7))),
+            ("000000000150m", Some(Duration::from_millis(150))),
             ("0n", Some(Duration::ZERO)),
             ("", None),
             ("S", None),

@@ -10,6 +10,8 @@ mod context;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod grpc_timeout;
+#[cfg(test)]
 mod records;
 mod resilience;
 mod routing;

@@ -184,20 +184,32 @@ fn path_rewrite(at: &At<'_>, pb: &route::RouteAction) -> Option<PathRewrite> {
     prefix.map(|_| PathRewrite::Prefix(pb.prefix_rewrite.as_str().into()))
 }
 
-/// A `max_stream_duration`, even an empty one, switches `timeout` off.
+/// A `max_stream_duration`, even an empty one, switches `timeout` and `max_grpc_timeout` off.
 fn timeouts(at: &At<'_>, pb: &route::RouteAction) -> Timeouts {
     let duration = |name, pb| optional_duration(&at.field(name), pb);
     let timeout = duration("timeout", pb.timeout.as_ref()).unwrap_or(DEFAULT_TIMEOUT);
-    let stream = at.field("max_stream_duration");
-    Timeouts {
-        timeout: (pb.max_stream_duration.is_none() && !timeout.is_zero()).then_some(timeout),
+    let max_grpc_timeout = duration("max_grpc_timeout", pb.max_grpc_timeout.as_ref());
+    let grpc_timeout_offset = duration("grpc_timeout_offset", pb.grpc_timeout_offset.as_ref());
+    let mut timeouts = Timeouts {
         idle_timeout: duration("idle_timeout", pb.idle_timeout.as_ref()),
-        max_stream_duration: pb.max_stream_duration.as_ref().and_then(|pb| {
-            let at = stream.field("max_stream_duration");
-            let max = optional_duration(&at, pb.max_stream_duration.as_ref())?;
-            (!max.is_zero()).then_some(max)
-        }),
+        ..Timeouts::default()
+    };
+    if let Some(pb) = &pb.max_stream_duration {
+        let at = at.field("max_stream_duration");
+        let duration = |name, pb| optional_duration(&at.field(name), pb);
+        let max = duration("max_stream_duration", pb.max_stream_duration.as_ref());
+        timeouts.max_stream_duration = max.filter(|max| !max.is_zero());
+        let max = pb.grpc_timeout_header_max.as_ref();
+        timeouts.grpc_timeout_header_max = duration("grpc_timeout_header_max", max);
+        let offset = pb.grpc_timeout_header_offset.as_ref();
+        let offset = duration("grpc_timeout_header_offset", offset);
+        timeouts.grpc_timeout_offset = offset.unwrap_or_default();
+    } else {
+        timeouts.timeout = (!timeout.is_zero()).then_some(timeout);
+        timeouts.max_grpc_timeout = max_grpc_timeout;
+        timeouts.grpc_timeout_offset = grpc_timeout_offset.unwrap_or_default();
     }
+    timeouts
 }
 
 /// A policy without an input (one that is not read here) gives no hash.

@@ -291,6 +291,13 @@ fn the_timeout_is_off_by_default_and_at_0s() {
     assert_eq!(timeout("name: x"), None);
     assert_eq!(timeout("timeout: 1h10m"), Some(Duration::from_secs(4200)));
     assert_eq!(timeout("timeout: 0s"), None);
+    // What a gRPC request asks for holds all the same.
+    let of_grpc = |fields: &str| forward(&route(fields)).timeouts.max_grpc_timeout;
+    assert_eq!(of_grpc("timeout: 2s"), Some(Duration::from_secs(2)));
+    assert_eq!(of_grpc("name: x"), Some(Duration::ZERO));
+    let loaded = load(&service("default", "a.com", 80));
+    let default = forward(&loaded.routes(80, "a.com")[0]);
+    assert_eq!(default.timeouts.max_grpc_timeout, Some(Duration::ZERO));
     let loaded = load(&rule("- route: [{destination: {host: a}}]\n  timeout: 0s"));
     assert!(notes(&loaded)[0].contains("spec.http[0].timeout: 0s is the default"));
     let refused = problems(&rule(

@@ -1,6 +1,6 @@
 //! `HTTPRoute`s into routes.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use mesh_core::policy::{
@@ -41,11 +41,21 @@ pub(super) struct Routes<'a> {
 pub(super) fn default_route(scope: &Scope<'_>, service: &Service, port: u16) -> Route {
     let cluster = ClusterSpecifier::Cluster(cluster_name(port, "", &service.host));
     let mut action = ForwardAction::to(cluster);
+    action.timeouts = timeouts(None);
     action.retry_policy = scope.mesh.retry.clone();
     let mut route = Route::new(RouteMatch::any(), action.into());
     route.name = "default".into();
     route.origin = service.origin.clone();
     route
+}
+
+/// istiod's `setTimeout`: gRPC requests are limited by their `grpc-timeout`, too.
+pub(in crate::file::translate) fn timeouts(timeout: Option<Duration>) -> Timeouts {
+    Timeouts {
+        timeout: timeout.filter(|timeout| !timeout.is_zero()),
+        max_grpc_timeout: Some(timeout.unwrap_or_default()),
+        ..Timeouts::default()
+    }
 }
 
 impl<'a> Routes<'a> {
@@ -166,10 +176,7 @@ impl<'a> Routes<'a> {
         action.host_rewrite = authority.map(HostRewrite::Literal);
         let retry = http.retry.as_ref();
         action.retry_policy = retry.unwrap_or(&self.scope.mesh.retry).clone();
-        action.timeouts = Timeouts {
-            timeout: http.timeout.filter(|t| !t.is_zero()),
-            ..Timeouts::default()
-        };
+        action.timeouts = timeouts(http.timeout);
         let mirrors = http.mirror.destinations();
         action.mirrors = mirrors
             .map(|(to, fraction)| RequestMirror {

@@ -282,6 +282,14 @@ pub struct RouteAction {
     pub priority: i32,
     #[prost(message, repeated, tag = "15")]
     pub hash_policy: ::prost::alloc::vec::Vec<route_action::HashPolicy>,
+    #[prost(message, optional, tag = "23")]
+    pub max_grpc_timeout: ::core::option::Option<
+        super::super::super::super::google::protobuf::Duration,
+    >,
+    #[prost(message, optional, tag = "28")]
+    pub grpc_timeout_offset: ::core::option::Option<
+        super::super::super::super::google::protobuf::Duration,
+    >,
     #[prost(message, repeated, tag = "25")]
     pub upgrade_configs: ::prost::alloc::vec::Vec<route_action::UpgradeConfig>,
     #[prost(message, optional, tag = "34")]
@@ -469,6 +477,14 @@ pub mod route_action {
     pub struct MaxStreamDuration {
         #[prost(message, optional, tag = "1")]
         pub max_stream_duration: ::core::option::Option<
+            super::super::super::super::super::google::protobuf::Duration,
+        >,
+        #[prost(message, optional, tag = "2")]
+        pub grpc_timeout_header_max: ::core::option::Option<
+            super::super::super::super::super::google::protobuf::Duration,
+        >,
+        #[prost(message, optional, tag = "3")]
+        pub grpc_timeout_header_offset: ::core::option::Option<
             super::super::super::super::super::google::protobuf::Duration,
         >,
     }

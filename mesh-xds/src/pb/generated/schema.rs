@@ -936,12 +936,12 @@ pub(crate) static CONFIG_ROUTE_V3_ROUTE_ACTION: Message = Message {
         Field { number: 15, name: "hash_policy", kind: Kind::Message(&CONFIG_ROUTE_V3_ROUTE_ACTION_HASH_POLICY), repeated: true, oneof: None, support: Support::Read },
         Field { number: 17, name: "cors", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("deprecated; typed_per_filter_config replaces it") },
         Field { number: 20, name: "cluster_not_found_response_code", kind: Kind::Enum(&CONFIG_ROUTE_V3_ROUTE_ACTION_CLUSTER_NOT_FOUND_RESPONSE_CODE), repeated: false, oneof: None, support: Support::Read },
-        Field { number: 23, name: "max_grpc_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("deprecated; max_stream_duration replaces it") },
+        Field { number: 23, name: "max_grpc_timeout", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
         Field { number: 24, name: "idle_timeout", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
         Field { number: 25, name: "upgrade_configs", kind: Kind::Message(&CONFIG_ROUTE_V3_ROUTE_ACTION_UPGRADE_CONFIG), repeated: true, oneof: None, support: Support::Read },
         Field { number: 26, name: "internal_redirect_action", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("deprecated; internal_redirect_policy replaces it") },
         Field { number: 27, name: "hedge_policy", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
-        Field { number: 28, name: "grpc_timeout_offset", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("deprecated; max_stream_duration replaces it") },
+        Field { number: 28, name: "grpc_timeout_offset", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
         Field { number: 29, name: "host_rewrite_header", kind: Kind::String, repeated: false, oneof: Some("host_rewrite_specifier"), support: Support::Read },
         Field { number: 30, name: "request_mirror_policies", kind: Kind::Message(&CONFIG_ROUTE_V3_ROUTE_ACTION_REQUEST_MIRROR_POLICY), repeated: true, oneof: None, support: Support::Read },
         Field { number: 31, name: "max_internal_redirects", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("deprecated; internal_redirect_policy replaces it") },
@@ -1017,8 +1017,8 @@ pub(crate) static CONFIG_ROUTE_V3_ROUTE_ACTION_MAX_STREAM_DURATION: Message = Me
     name: "envoy.config.route.v3.RouteAction.MaxStreamDuration",
     fields: &[
         Field { number: 1, name: "max_stream_duration", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
-        Field { number: 2, name: "grpc_timeout_header_max", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("deadlines of gRPC requests") },
-        Field { number: 3, name: "grpc_timeout_header_offset", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("deadlines of gRPC requests") },
+        Field { number: 2, name: "grpc_timeout_header_max", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 3, name: "grpc_timeout_header_offset", kind: Kind::Duration, repeated: false, oneof: None, support: Support::Read },
     ],
 };
 

@@ -4,14 +4,15 @@ use std::{cmp::Reverse, sync::Arc};
 
 use mesh_core::policy::{
     ClusterSpecifier, DirectResponse, FilterOverride, ForwardAction, FractionalPercent,
-    HostRewrite, Name, PathMatcher, RequestMirror, Route, RouteAction, RouteMatch, Timeouts,
-    WeightedCluster, WeightedClusters,
+    HostRewrite, Name, PathMatcher, RequestMirror, Route, RouteAction, RouteMatch, WeightedCluster,
+    WeightedClusters,
 };
 
 use super::{RouteDocument, headers, paths, references::References};
 use crate::file::{
     kinds::gateway::{Backend, Filters, Match, Mirror, Rule},
     problem::{At, Note, NoteKind},
+    translate::routes::timeouts,
 };
 
 /// A match of a rule of a route.
@@ -249,10 +250,7 @@ impl Entry<'_> {
         }
         let mesh = &references.scope.mesh.retry;
         action.retry_policy = retry.map(Arc::new).or_else(|| mesh.clone());
-        action.timeouts = Timeouts {
-            timeout,
-            ..Timeouts::default()
-        };
+        action.timeouts = timeouts(timeout);
         action
     }
 
