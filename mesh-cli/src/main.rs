@@ -1,6 +1,6 @@
 //! `mesh`: what configuration does, without running anything.
 //!
-//! - `mesh explain` tells where a request would go, rule by rule, with the line of each
+//! - `mesh explain` tells where a request or a connection would go, rule by rule, with the line of each
 //! - `mesh check` tells what is wrong with a directory of files
 //!
 //! Both read files exactly as a running mesh does; neither opens a connection.
@@ -15,8 +15,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0  the files are right (check), the request has a route and a cluster (explain)
-  1  the files have errors, or the request has no route or no cluster; which endpoints
+  0  the files are right (check), the request or connection has a route and a
+     cluster (explain)
+  1  the files have errors, or what is explained has no route or no cluster; which endpoints
      are up is not known offline, and warnings do not count (but see --deny-warnings)
   2  wrong use of this command";
 
@@ -30,9 +31,10 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Where a request would go: every rule tried, weights and the roll, cluster and endpoints.
-    Explain(explain::Args),
-    /// What is wrong in a directory of YAML: errors, what has no effect, and the status of Gateway
+    /// Where a request (http://) or a connection (tcp://) would go: every rule tried, weights and the
+    /// roll, cluster and endpoints.
+    Explain(Box<explain::Args>),
+    /// What is wrong in a directory of files: errors, what has no effect, and the status of Gateway
     /// API routes.
     Check(check::Args),
 }

@@ -3,9 +3,10 @@
 //! - [`FileSource`]: unmodified Istio YAML, from files that may change while they are used.
 //! - [`Registry`]: endpoints inside this process.
 //! - [`dns`]: endpoints by name.
-//! - `EnvoySource` (feature `xds`): Envoy's own YAML and JSON.
+//! - `EnvoySource` (feature `envoy`): Envoy's own YAML and JSON.
+//! - `XdsSource` (feature `xds`, which implies `envoy`): control planes.
 //!
-//! With the feature `xds` there are also the xDS messages (`pb`) and their translation into policy
+//! With the feature `envoy` there are also the xDS messages (`pb`) and their translation into policy
 //! (`resource`).
 
 #[cfg(feature = "xds")]
@@ -13,18 +14,20 @@ pub mod bootstrap;
 #[cfg(feature = "xds")]
 pub mod client;
 pub mod dns;
-#[cfg(feature = "xds")]
+#[cfg(feature = "envoy")]
 pub mod envoy;
 pub mod file;
 mod follow;
-#[cfg(feature = "xds")]
+#[cfg(feature = "envoy")]
 pub mod pb;
 mod registry;
-#[cfg(feature = "xds")]
+#[cfg(feature = "envoy")]
 pub mod resource;
 
 #[cfg(feature = "xds")]
-pub use self::{client::XdsSource, envoy::EnvoySource};
+pub use self::client::XdsSource;
+#[cfg(feature = "envoy")]
+pub use self::envoy::EnvoySource;
 pub use self::{
     file::{FileSource, LoadError, Loaded},
     registry::{Registration, Registry},

@@ -24,8 +24,11 @@ const TREES: &[(&str, &[&str])] = &[
     ("mesh-xds", &["mesh-http", "mesh-grpc", "tower"]),
 ];
 
-/// Crates that must not be there without features either: the file source is light.
-const DEFAULT_TREES: &[(&str, &[&str])] = &[("mesh-xds", &["hyper", "prost", "tonic"])];
+/// Crates that must not be there with only these features: reading files is light.
+const LIGHT_TREES: &[(&str, &str, &[&str])] = &[
+    ("mesh-xds", "", &["hyper", "prost", "tonic"]),
+    ("mesh-xds", "envoy", &["hyper", "tonic", "rustls"]),
+];
 
 /// What mesh-core's sources must not say: it takes time and randomness as arguments.
 const FORBIDDEN_IN_CORE: &[&str] = &[
@@ -44,12 +47,19 @@ const FORBIDDEN_IN_CORE: &[&str] = &[
 
 pub(crate) fn check() -> Result {
     let mut problems = Vec::new();
-    let all = TREES.iter().map(|tree| (tree, true));
-    for ((package, forbidden), features) in all.chain(DEFAULT_TREES.iter().map(|t| (t, false))) {
+    let all = TREES
+        .iter()
+        .map(|(package, forbidden)| (package, None, forbidden));
+    let light = LIGHT_TREES.iter();
+    let light = light.map(|(package, features, forbidden)| (package, Some(features), forbidden));
+    for (package, features, forbidden) in all.chain(light) {
         let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["tree", "--package", package, "--edges", "normal"])
             .args(["--prefix", "none", "--format", "{p}"])
-            .args(features.then_some("--all-features"))
+            .args(match features {
+                Some(features) => ["--features", features],
+                None => ["--all-features", "--quiet"],
+            })
             .output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());

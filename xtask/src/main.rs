@@ -59,10 +59,12 @@ fn test() -> Result {
         "features one by one",
         cargo(&["check", "--package", "mesh-http", "--no-default-features"]),
     )?;
-    step(
-        "mesh-xds without xds",
-        cargo(&["check", "--package", "mesh-xds"]),
-    )?;
+    for features in ["", "envoy", "xds"] {
+        step(
+            "mesh-xds's features",
+            cargo(&["check", "--package", "mesh-xds", "--features", features]),
+        )?;
+    }
     for feature in ["axum", "metrics", "opentelemetry"] {
         step(
             feature,

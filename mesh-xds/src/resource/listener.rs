@@ -99,6 +99,7 @@ impl Listener {
 
     /// The same, with these routes in place of its own.
     #[must_use]
+    #[cfg(feature = "xds")]
     pub(crate) fn with_routes(&self, routes: &Arc<RouteConfiguration>) -> Self {
         let mut listener = self.clone();
         let all = listener
