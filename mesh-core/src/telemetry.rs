@@ -43,12 +43,36 @@ pub trait Recorder: Send + Sync + Debug {
     /// An attempt's outcome is known. Client side only.
     fn attempt_ended(&self, record: &AttemptRecord<'_>);
 
+    /// A copy of a request (`request_mirror_policies`), for this cluster, is not sent, though its
+    /// policy asks for it and the request itself was. Client side only.
+    fn mirror_dropped(&self, _: &Cluster, _: MirrorDrop) {}
+
     /// A connection for raw bytes was asked for. Every call is followed by one
     /// [`connection_ended`](Self::connection_ended) with the same `side`.
     fn connection_started(&self, _: Side) {}
 
     /// A connection for raw bytes ended, or was not made.
     fn connection_ended(&self, _: &ConnectionRecord<'_>) {}
+}
+
+/// Why a copy of a request is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MirrorDrop {
+    /// The client has as many under way as it may.
+    Overflow,
+    /// The request's streamed body is longer than what is kept of one.
+    TooLong,
+}
+
+impl MirrorDrop {
+    /// A label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overflow => "overflow",
+            Self::TooLong => "too_long",
+        }
+    }
 }
 
 /// A finished request.
@@ -194,6 +218,10 @@ impl<R: Recorder + ?Sized> Recorder for Arc<R> {
 
     fn attempt_ended(&self, record: &AttemptRecord<'_>) {
         (**self).attempt_ended(record);
+    }
+
+    fn mirror_dropped(&self, cluster: &Cluster, why: MirrorDrop) {
+        (**self).mirror_dropped(cluster, why);
     }
 
     fn connection_started(&self, side: Side) {

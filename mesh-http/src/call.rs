@@ -124,16 +124,6 @@ pub(crate) struct Deadline {
     pub(crate) kind: DeadlineKind,
 }
 
-impl Deadline {
-    /// The end of a route's time.
-    pub(crate) const fn route(at: Instant) -> Self {
-        Self {
-            at,
-            kind: DeadlineKind::Route,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DeadlineKind {
     /// `RouteAction.timeout`.
@@ -143,6 +133,8 @@ pub(crate) enum DeadlineKind {
     MaxStreamDuration,
     /// `x-envoy-upstream-stream-duration-ms`.
     AttemptStreamDuration,
+    /// The longest that a mirrored copy may take.
+    Copy,
     /// The inbound request's.
     Inherited,
     /// `RetryPolicy.per_try_timeout`.
@@ -157,6 +149,7 @@ impl DeadlineKind {
             Self::Route => "the route's timeout",
             Self::MaxStreamDuration => "the route's maximum stream duration",
             Self::AttemptStreamDuration => "the maximum stream duration of each attempt",
+            Self::Copy => "the longest that a mirrored copy may take",
             Self::Inherited => "the deadline inherited from the inbound request",
             Self::PerTry => "the per-try timeout",
             Self::Idle => "the stream's idle timeout",

@@ -11,13 +11,35 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
+use mesh_core::policy::HttpProtocol;
 
 use crate::{
     BoxError,
     body::{Body, Kind},
+    call::Call,
 };
+
+/// How many bytes of its body HTTP/1 sends, where that is known before. Whoever writes them stops
+/// there (RFC 9112 §6.2; hyper does), and never asks whether the body has ended. `None` for HTTP/2,
+/// where trailers may follow, and whose writer asks.
+pub(crate) fn written_length(call: &Call) -> Option<u64> {
+    let request = call.request().ok()?;
+    match call.destination()?.cluster().policy().protocol {
+        HttpProtocol::Http1 => {}
+        HttpProtocol::Downstream if request.version() != Version::HTTP_2 => {}
+        _ => return None,
+    }
+    let headers = request.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    match headers.get(header::CONTENT_LENGTH) {
+        Some(length) => length.to_str().ok()?.trim().parse().ok(),
+        None => request.body().size_hint().exact(),
+    }
+}
 
 impl Body {
     /// A body that can be sent again while no more than `limit` bytes of it were read.
@@ -55,12 +77,14 @@ impl Replay {
         }
     }
 
-    /// Whether the whole body was read, and kept.
-    pub(crate) fn is_complete(&self) -> bool {
+    /// Whether the whole body was read, and kept; `length` is what its reader [reads](written_length)
+    /// of it, if that is known.
+    pub(crate) fn is_complete(&self, length: Option<u64>) -> bool {
         match &self.0 {
             Source::Stream(stream) => {
                 let stream = lock(stream);
-                let read = stream.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
+                let read = length.is_some_and(|length| stream.kept_bytes as u64 >= length)
+                    || stream.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
                 read && matches!(stream.state, State::Keeping { .. })
             }
             _ => true,

@@ -60,6 +60,11 @@ fn check_traffic(found: &BTreeMap<String, f64>) {
                 .to_owned(),
             1.0,
         ),
+        (
+            "mesh_client_mirrors_dropped_total{mesh_cluster=reviews,mesh_reason=overflow}"
+                .to_owned(),
+            1.0,
+        ),
     ];
     assert_eq!(*found, BTreeMap::from(expected));
 }

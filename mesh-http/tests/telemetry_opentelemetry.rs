@@ -107,6 +107,7 @@ fn instruments_follow_the_semantic_conventions() {
         "error.type=500,http.request.method=GET,http.response.status_code=500",
     );
     let attempts = "mesh.client.attempts [{attempt}]{mesh.cluster=reviews,mesh.outcome=";
+    let dropped = "mesh.client.mirrors.dropped [{request}]{mesh.cluster=reviews,mesh.reason=";
     let expected = [
         (format!("{ok} count"), 2.0),
         (format!("{ok} sum"), 0.5),
@@ -118,6 +119,7 @@ fn instruments_follow_the_semantic_conventions() {
         ("http.server.active_requests [{request}]{}".to_owned(), 1.0),
         (format!("{attempts}2xx}}"), 2.0),
         (format!("{attempts}connect_failure}}"), 1.0),
+        (format!("{dropped}overflow}}"), 1.0),
     ];
     assert_eq!(read(&exporter), BTreeMap::from(expected));
     provider.shutdown().unwrap();

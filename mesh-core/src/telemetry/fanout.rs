@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{AttemptRecord, ConnectionRecord, Recorder, RequestRecord, Side};
+use super::{AttemptRecord, ConnectionRecord, MirrorDrop, Recorder, RequestRecord, Side};
+use crate::cluster::Cluster;
 
 /// Passes everything to each recorder, in order.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ impl Recorder for Fanout {
 
     fn attempt_ended(&self, record: &AttemptRecord<'_>) {
         self.0.iter().for_each(|r| r.attempt_ended(record));
+    }
+
+    fn mirror_dropped(&self, cluster: &Cluster, why: MirrorDrop) {
+        self.0.iter().for_each(|r| r.mirror_dropped(cluster, why));
     }
 
     fn connection_started(&self, side: Side) {

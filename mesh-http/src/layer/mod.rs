@@ -66,7 +66,7 @@ pub(crate) use self::{
     head::{dialled, head, root_path},
     retry::{discard, wall_clock},
     route::rewrite_host,
-    timeout::{Activity, expired},
+    timeout::{Activity, expired, max_stream_duration, timeout},
 };
 
 use crate::{

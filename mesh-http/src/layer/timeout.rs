@@ -107,7 +107,7 @@ fn set_limits(call: &mut Call, fixed: Option<Duration>) {
 }
 
 /// How long the whole stream may take: what its `grpc-timeout` says where the route looks at that.
-fn max_stream_duration(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
+pub(crate) fn max_stream_duration(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
     let asked = timeouts.grpc_timeout_header_max.and_then(|max| {
         let asked = grpc_timeout(call.request().ok()?.headers())?;
         let asked = if max.is_zero() { asked } else { asked.min(max) };
@@ -119,7 +119,7 @@ fn max_stream_duration(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
 /// How long the exchange may take. Envoy: a limit of the whole stream switches this one off; where there
 /// is a `max_grpc_timeout`, a gRPC request is limited by its own header and that alone; 0 and no header
 /// are no limit.
-fn timeout(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
+pub(crate) fn timeout(timeouts: &Timeouts, call: &Call) -> Option<Duration> {
     if timeouts.max_stream_duration.is_some() || timeouts.grpc_timeout_header_max.is_some() {
         return None;
     }
@@ -190,7 +190,10 @@ fn begin(call: &mut Call) -> Result<Watch, Error> {
         if left.is_zero() {
             return Err(in_cluster(call, expired(deadline.kind).with_sent(false)));
         }
-        announce(call.request_mut()?, left, deadline.kind);
+        // The longest of a copy is no more than this side's patience.
+        if deadline.kind != DeadlineKind::Copy {
+            announce(call.request_mut()?, left, deadline.kind);
+        }
     }
     if let Some(ends) = stream_ends(call)
         && deadline.is_none_or(|d| ends.at < d.at)

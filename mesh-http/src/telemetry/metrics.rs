@@ -2,8 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use mesh_core::telemetry::{
-    AttemptRecord, ConnectionRecord, OutcomeKind, Recorder, RequestRecord, Side,
+use mesh_core::{
+    cluster::Cluster,
+    telemetry::{
+        AttemptRecord, ConnectionRecord, MirrorDrop, OutcomeKind, Recorder, RequestRecord, Side,
+    },
 };
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Unit};
 
@@ -15,6 +18,7 @@ const DURATION: [&str; 2] = [
 ];
 const ACTIVE: [&str; 2] = ["http_client_active_requests", "http_server_active_requests"];
 const ATTEMPTS: &str = "mesh_client_attempts_total";
+const MIRRORS_DROPPED: &str = "mesh_client_mirrors_dropped_total";
 const CONNECTIONS: &str = "mesh_client_active_connections";
 const CONNECTION_DURATION: &str = "mesh_client_connection_duration_seconds";
 const CONNECTION_IO: &str = "mesh_client_connection_io_bytes_total";
@@ -71,6 +75,8 @@ impl MetricsRecorder {
             }
             let text = "Attempts on endpoints, retries included";
             recorder.describe_counter(ATTEMPTS.into(), Some(Unit::Count), text.into());
+            let text = "Mirrored requests that were not sent";
+            recorder.describe_counter(MIRRORS_DROPPED.into(), Some(Unit::Count), text.into());
             let text = "Connections for raw bytes, those being made included";
             recorder.describe_gauge(CONNECTIONS.into(), Some(Unit::Count), text.into());
             let text = "Time from the call to the end of the connection";
@@ -165,6 +171,18 @@ impl Recorder for MetricsRecorder {
             let make = || self.attempts(kind, record.cluster.name());
             handles.attempts(kind, make).increment(1);
         }
+    }
+
+    /// Registers anew each time: it should not happen.
+    fn mirror_dropped(&self, cluster: &Cluster, why: MirrorDrop) {
+        let labels = vec![
+            Label::new("mesh_cluster", cluster.name().to_string()),
+            Label::from_static_parts("mesh_reason", why.as_str()),
+        ];
+        let key = Key::from_parts(MIRRORS_DROPPED, labels);
+        self.target
+            .with(|recorder| recorder.register_counter(&key, &METADATA))
+            .increment(1);
     }
 
     fn connection_started(&self, side: Side) {

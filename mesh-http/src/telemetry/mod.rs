@@ -10,6 +10,7 @@
 //! | `http.client.active_requests` | `http_client_active_requests` | |
 //! | `http.server.active_requests` | `http_server_active_requests` | |
 //! | `mesh.client.attempts` | `mesh_client_attempts_total` | cluster, outcome |
+//! | `mesh.client.mirrors.dropped` | `mesh_client_mirrors_dropped_total` | cluster, reason |
 //! | `mesh.client.active_connections` | `mesh_client_active_connections` | |
 //! | `mesh.client.connection.duration` | `mesh_client_connection_duration_seconds` | error, cluster |
 //! | `mesh.client.connection.io` | `mesh_client_connection_io_bytes_total` | cluster, direction |
@@ -21,6 +22,8 @@
 //!   (4xx count for the caller only), else `_OTHER` when there was no answer;
 //! - cluster, `mesh.cluster`;
 //! - outcome, `mesh.outcome`: an [`OutcomeKind`](mesh_core::telemetry::OutcomeKind);
+//! - reason, `mesh.reason`: why a mirrored copy is not sent, a
+//!   [`MirrorDrop`](mesh_core::telemetry::MirrorDrop);
 //! - direction, `network.io.direction`: `transmit` or `receive`.
 //!
 //! Connections are those for raw bytes ([`tcp`](crate::tcp)), not those that requests travel on. Their

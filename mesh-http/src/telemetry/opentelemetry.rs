@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use mesh_core::telemetry::{
-    AttemptRecord, ConnectionRecord, OutcomeKind, Recorder, RequestRecord, Side,
+use mesh_core::{
+    cluster::Cluster,
+    telemetry::{
+        AttemptRecord, ConnectionRecord, MirrorDrop, OutcomeKind, Recorder, RequestRecord, Side,
+    },
 };
 use opentelemetry::{
     KeyValue,
@@ -26,6 +29,7 @@ pub struct OpenTelemetryRecorder {
     durations: [Histogram<f64>; 2],
     active: [UpDownCounter<i64>; 2],
     attempts: Counter<u64>,
+    mirrors_dropped: Counter<u64>,
     connections: UpDownCounter<i64>,
     connection_duration: Histogram<f64>,
     connection_io: Counter<u64>,
@@ -64,6 +68,11 @@ impl OpenTelemetryRecorder {
                 .u64_counter("mesh.client.attempts")
                 .with_unit("{attempt}")
                 .with_description("Attempts on endpoints, retries included")
+                .build(),
+            mirrors_dropped: meter
+                .u64_counter("mesh.client.mirrors.dropped")
+                .with_unit("{request}")
+                .with_description("Mirrored requests that were not sent")
                 .build(),
             connections: meter
                 .i64_up_down_counter("mesh.client.active_connections")
@@ -133,6 +142,14 @@ impl Recorder for OpenTelemetryRecorder {
             let make = || attempt_attributes(kind, record.cluster.name());
             self.attempts.add(1, handles.attempts(kind, make));
         }
+    }
+
+    fn mirror_dropped(&self, cluster: &Cluster, why: MirrorDrop) {
+        let attributes = [
+            KeyValue::new("mesh.cluster", cluster.name().to_string()),
+            KeyValue::new("mesh.reason", why.as_str()),
+        ];
+        self.mirrors_dropped.add(1, &attributes);
     }
 
     fn connection_started(&self, side: Side) {

@@ -12,6 +12,8 @@ mod failures;
 #[cfg(test)]
 mod grpc_timeout;
 #[cfg(test)]
+mod mirrors;
+#[cfg(test)]
 mod records;
 mod resilience;
 mod routing;

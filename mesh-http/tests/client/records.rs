@@ -30,6 +30,12 @@ struct Inside {
     attempts: Vec<(u32, u16, Duration)>,
 }
 
+impl Heard {
+    fn take(&self) -> Inside {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
 impl Recorder for Heard {
     fn request_started(&self, _: Side) {}
 
@@ -92,7 +98,7 @@ async fn a_fault_delay_is_the_requests_time_but_not_the_attempts() {
     let client = endpoints.client_with(&mesh(routes, clusters()), |b| b.recorder(recorder));
     let response = client.get("http://svc/").send().await.unwrap();
     assert_eq!(text(response).await, "1");
-    let inside = heard.0.lock().unwrap();
+    let inside = heard.take();
     assert_eq!(inside.requests, [(Some("c".to_owned()), 6 * SECOND)]);
     assert_eq!(inside.attempts, [(1, 200, SECOND)]);
 }
@@ -108,7 +114,7 @@ async fn what_came_before_a_followed_redirect_is_the_requests_time() {
     let client = endpoints.client_with(&mesh(routes, clusters()), |b| b.recorder(recorder));
     let response = client.get("http://svc/").send().await.unwrap();
     assert_eq!(text(response).await, "2");
-    let inside = heard.0.lock().unwrap();
+    let inside = heard.take();
     assert_eq!(inside.requests, [(Some("b".to_owned()), 11 * SECOND)]);
     let attempts = [(1, 302, Duration::ZERO), (1, 200, SECOND)];
     assert_eq!(inside.attempts, attempts);
@@ -125,7 +131,7 @@ async fn a_redirect_to_what_answers_by_itself_leaves_no_cluster() {
     let client = endpoints.client_with(&mesh, |b| b.recorder(recorder));
     let response = client.get("http://svc/").send().await.unwrap();
     assert_eq!(text(response).await, "direct");
-    let inside = heard.0.lock().unwrap();
+    let inside = heard.take();
     assert_eq!(inside.requests, [(None, Duration::ZERO)]);
 }
 
@@ -144,7 +150,7 @@ async fn an_attempt_that_is_retried_on_its_head_is_counted() {
     let client = endpoints.client_with(&mesh, |b| b.recorder(recorder));
     let response = client.get("http://svc/").send().await.unwrap();
     assert_eq!(response.status(), 404);
-    let inside = heard.0.lock().unwrap();
+    let inside = heard.take();
     let attempts: Vec<_> = inside.attempts.iter().map(|(n, s, _)| (*n, *s)).collect();
     assert_eq!(attempts, [(1, 200), (2, 404)]);
     let endpoints = mesh.load().cluster("c").unwrap().endpoints();

@@ -26,6 +26,8 @@ pub(crate) enum Act {
     Slow(Duration, u16),
     /// Answers a head, then a body that never ends.
     HalfBody,
+    /// Answers a head, then a body with a byte every second, for ever.
+    Trickle,
     /// Answers a head, then a body that breaks off.
     BrokenBody,
     /// Redirects by this status to that place.
@@ -141,6 +143,15 @@ impl Endpoints {
                 response
             }
             Act::HalfBody => answer(200, Body::new(NeverEnds)),
+            Act::Trickle => {
+                let frames = futures_util::stream::unfold((), |()| async {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    let data = bytes::Bytes::from_static(b"x");
+                    Some((Ok::<_, Infallible>(http_body::Frame::data(data)), ()))
+                });
+                let frames = Box::pin(frames);
+                answer(200, Body::new(http_body_util::StreamBody::new(frames)))
+            }
             Act::BrokenBody => answer(200, Body::new(BreaksOff)),
             Act::Grpc(status) => {
                 let mut response = answer(status, "?".into());

@@ -25,13 +25,13 @@ use tokio::{
 use crate::script::{NeverEnds, mesh, route, text};
 
 /// A hang is a failure, not a stuck test run.
-async fn within<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), future)
         .await
         .expect("hangs")
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -42,12 +42,12 @@ async fn nobody() -> SocketAddr {
     listen().await.1
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
     within(listener.accept()).await.unwrap().0
 }
 
 /// A request's head.
-async fn head(io: &mut TcpStream) -> String {
+pub(crate) async fn head(io: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(within(io.read_u8()).await.unwrap());
@@ -91,7 +91,7 @@ async fn until(what: impl Fn() -> bool) {
     .await;
 }
 
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[tokio::test]
 async fn an_upgrade_passes_through_and_is_the_callers() {

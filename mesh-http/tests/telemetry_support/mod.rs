@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use mesh_core::{
     Failure, Flag, Outcome,
     cluster::{Cluster, Endpoint},
-    telemetry::{AttemptRecord, ConnectionRecord, Recorder, RequestRecord, Side},
+    telemetry::{AttemptRecord, ConnectionRecord, MirrorDrop, Recorder, RequestRecord, Side},
 };
 
 pub(crate) fn cluster(name: &str) -> Cluster {
@@ -43,7 +43,8 @@ pub(crate) fn attempt(recorder: &dyn Recorder, cluster: &Cluster, outcome: Outco
     recorder.attempt_ended(&record);
 }
 
-/// Two requests to `reviews`, one that found no route, one that is served and one that still is.
+/// Two requests to `reviews`, one that found no route, one that is served and one that still is; a copy
+/// that was dropped.
 pub(crate) fn traffic(recorder: &dyn Recorder) {
     let reviews = cluster("reviews");
     request(recorder, Side::Client, Some(&reviews), Some(200), None);
@@ -54,6 +55,7 @@ pub(crate) fn traffic(recorder: &dyn Recorder) {
     attempt(recorder, &reviews, OK);
     attempt(recorder, &reviews, OK);
     attempt(recorder, &reviews, Outcome::Failure(Failure::Connect));
+    recorder.mirror_dropped(&reviews, MirrorDrop::Overflow);
 }
 
 /// One connection to `mongo` that ended, one that found no listener, and one that still lasts.

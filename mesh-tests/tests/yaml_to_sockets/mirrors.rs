@@ -41,6 +41,7 @@ async fn a_mirror_gets_what_the_server_got() {
         assert_eq!(seen.uri, "/new?q=1");
         assert_eq!(seen.header("host"), "a");
         assert_eq!(seen.header("added"), "by-the-route");
+        assert_eq!(seen.header("x-envoy-attempt-count"), "1");
     }
     assert_eq!((a.hits(), b.hits(), c.hits()), (1, 1, 0));
 }

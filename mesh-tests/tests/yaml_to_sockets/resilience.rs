@@ -86,6 +86,12 @@ async fn attempts_counts_the_retries_and_the_last_answer_passes() {
     .await;
     assert_eq!(bed.get(URL).await.outcome(), (503, "URX"));
     assert_eq!(server.hits(), 3);
+    let seen = server.seen();
+    let counts: Vec<_> = seen
+        .iter()
+        .map(|s| s.header("x-envoy-attempt-count"))
+        .collect();
+    assert_eq!(counts, ["1", "2", "3"]);
     // What is not named is not tried again.
     server.answer(500);
     assert_eq!(bed.get(URL).await.outcome(), (500, ""));

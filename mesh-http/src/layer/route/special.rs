@@ -20,8 +20,9 @@ use crate::{
     body::TimeLimits,
     call::{Call, Deadline, DeadlineKind, Exchange, Step, Target, now},
     connections::without_userinfo,
-    layer::{discard, head},
+    layer::{discard, head, max_stream_duration},
     mirror,
+    replay::written_length,
 };
 
 /// Where a request goes, and its one draw.
@@ -65,7 +66,8 @@ impl<S: Step + 'static> Route<S> {
             return self.done(&chain, facts, cors, Ok(()), Kind::LocalReply, call);
         }
         if let Found::Forward(target) = &found
-            && let Some(max) = target.action().and_then(|a| a.timeouts.max_stream_duration)
+            && let Some(action) = target.action()
+            && let Some(max) = max_stream_duration(&action.timeouts, call)
             && let Some(at) = call.ledger.started.checked_add(max)
         {
             // The stream's own limit counts what filters wait for, too.
@@ -238,16 +240,23 @@ fn refuses_upgrade(found: &Found, request: &Request<Body>) -> bool {
 struct Kept {
     parts: Parts,
     replay: Replay,
+    /// How much of the body is sent, where that is known before.
+    length: Option<u64>,
 }
 
 impl Kept {
     fn of(call: &mut Call, limit: usize) -> Result<Self, Error> {
+        let length = written_length(call);
         let (parts, body) = call.take_request()?.into_parts();
         let replay = body.into_replay(limit);
         // The first body of a replay is always there.
         let body = replay.body().unwrap_or_default();
         call.exchange = Exchange::Request(Request::from_parts(parts.clone(), body));
-        Ok(Self { parts, replay })
+        Ok(Self {
+            parts,
+            replay,
+            length,
+        })
     }
 }
 
@@ -271,7 +280,7 @@ fn follow(
         .inspect_err(|why| tracing::debug!(%why, "a redirect is not followed"))
         .ok()?;
     // The upload must be done, and still be there.
-    if !kept.replay.is_complete() {
+    if !kept.replay.is_complete(kept.length) {
         tracing::debug!("a redirect is not followed: the request's body is not kept");
         return None;
     }

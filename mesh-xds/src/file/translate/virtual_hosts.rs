@@ -114,6 +114,7 @@ pub(super) fn block_all(scope: &Scope<'_>) -> Option<VirtualHost> {
     route.name = "block_all".into();
     let mut host = VirtualHost::new(["*"], vec![route]);
     host.name = "block_all".into();
+    host.include_request_attempt_count = true;
     Some(host)
 }
 
@@ -144,6 +145,8 @@ impl Hosts<'_> {
         let mut virtual_host = VirtualHost::new(domains, routes);
         virtual_host.name = [&**host, ":", &self.port.to_string()].concat().into();
         virtual_host.origin = at;
+        // istiod's default, which only a `proxyHeaders` of the mesh's configuration changes.
+        virtual_host.include_request_attempt_count = true;
         self.virtual_hosts.push(virtual_host);
         true
     }

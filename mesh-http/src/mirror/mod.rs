@@ -8,32 +8,42 @@
 //! reaches the caller.
 //!
 //! Each copy is a task. The [`Route`](crate::layer::Route) that sends it owns it: at most
-//! [`MirrorTasks::LIMIT`] run at once, more are dropped, and all end when the route layer (the
+//! [`MirrorTasks::LIMIT`] run at once, more are dropped, which the recorder hears, each for no longer
+//! than its route's timeout or [`MirrorTasks::LONGEST`], and all end when the route layer (the
 //! client's last clone) is dropped. Cancelling the original does not cancel a copy that was begun,
 //! and begins none whose body did not arrive.
 
+mod tee;
+
 use std::{
-    pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http::{HeaderName, HeaderValue, Request, Response, header};
+use http_body::Body as _;
 use mesh_core::{
     cluster::Cluster,
     policy::RequestMirror,
     routing::{self, Facts},
+    telemetry::MirrorDrop,
 };
 use tokio::sync::{Semaphore, watch};
 
+use self::tee::{Kept, Tee, Teed};
 use crate::{
-    Body, BoxError, Error,
+    Body, Error,
     body::Kind,
-    call::{Call, Deadline, Destination, Env, Exchange, Extras, Step, Target, now},
-    layer::{answer, head},
+    call::{Call, DeadlineKind, Destination, Env, Exchange, Extras, Step, Target, now},
+    layer::{answer, head, max_stream_duration, timeout},
     ledger::Ledger,
+    replay::written_length,
 };
 
 const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
@@ -42,6 +52,8 @@ const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal")
 #[derive(Debug)]
 pub(crate) struct MirrorTasks {
     permits: Arc<Semaphore>,
+    /// Whether it was said that there are too many.
+    warned: Arc<AtomicBool>,
     /// Dropped with its owner, which every task hears.
     stop: watch::Sender<()>,
 }
@@ -49,12 +61,16 @@ pub(crate) struct MirrorTasks {
 impl MirrorTasks {
     /// How many copies one client sends at once.
     pub(crate) const LIMIT: usize = 1024;
+    /// How long a copy may take whose route has no timeout: an answer that never ends would hold its
+    /// place for ever.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 
     /// What sends copies through `inner`.
     pub(crate) fn launcher<S: Step + 'static>(&self, inner: Arc<S>) -> Arc<dyn Launch> {
         Arc::new(Launcher {
             inner,
             permits: self.permits.clone(),
+            warned: self.warned.clone(),
             stop: self.stop.subscribe(),
         })
     }
@@ -64,6 +80,7 @@ impl Default for MirrorTasks {
     fn default() -> Self {
         Self {
             permits: Arc::new(Semaphore::new(Self::LIMIT)),
+            warned: Arc::default(),
             stop: watch::Sender::new(()),
         }
     }
@@ -77,13 +94,25 @@ pub(crate) trait Launch: Send + Sync {
 struct Launcher<S> {
     inner: Arc<S>,
     permits: Arc<Semaphore>,
+    warned: Arc<AtomicBool>,
     stop: watch::Receiver<()>,
 }
 
 impl<S: Step + 'static> Launch for Launcher<S> {
     fn launch(&self, call: Call) {
         let Ok(permit) = self.permits.clone().try_acquire_owned() else {
-            tracing::debug!("a mirrored request is dropped: too many are under way");
+            if let Some(destination) = call.destination() {
+                let cluster = destination.cluster();
+                let recorder = &call.ledger.env.recorder;
+                recorder.mirror_dropped(cluster, MirrorDrop::Overflow);
+                if !self.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        cluster = &**cluster.name(),
+                        limit = MirrorTasks::LIMIT,
+                        "mirrored requests are dropped: too many are under way"
+                    );
+                }
+            }
             return;
         };
         let (inner, mut stop) = (self.inner.clone(), self.stop.clone());
@@ -160,10 +189,33 @@ pub(crate) struct Pending {
     launcher: Arc<dyn Launch>,
 }
 
-/// The time that each copy has: what the original's route says.
+/// The time that each copy has: what the original's route says, else the longest.
 #[derive(Clone, Copy)]
 struct Limits {
-    timeout: Option<std::time::Duration>,
+    time: Duration,
+    kind: DeadlineKind,
+}
+
+impl Limits {
+    fn of(call: &Call) -> Self {
+        let routed = call.destination().and_then(Destination::action);
+        let routed = routed.map(|action| &action.timeouts);
+        let timeout = match call.extras().and_then(Extras::timeout) {
+            Some(asked) => Some(asked).filter(|t| !t.is_zero()),
+            None => routed.and_then(|timeouts| timeout(timeouts, call)),
+        };
+        let longest = routed.and_then(|timeouts| max_stream_duration(timeouts, call));
+        match (timeout, longest) {
+            (Some(time), _) => Self {
+                time,
+                kind: DeadlineKind::Route,
+            },
+            (None, longest) => Self {
+                time: longest.unwrap_or(MirrorTasks::LONGEST),
+                kind: DeadlineKind::Copy,
+            },
+        }
+    }
 }
 
 enum Source {
@@ -179,21 +231,15 @@ impl Pending {
         launcher: Arc<dyn Launch>,
         call: &mut Call,
     ) -> Result<Self, Error> {
-        let timeouts = call.destination().and_then(Destination::action);
-        let timeout = call.extras().and_then(Extras::timeout);
-        let limits = Limits {
-            timeout: match timeout {
-                Some(asked) => Some(asked).filter(|t| !t.is_zero()),
-                None => timeouts.and_then(|a| a.timeouts.timeout),
-            },
-        };
+        let limits = Limits::of(call);
+        let length = written_length(call);
         let request = call.exchange.request_mut()?;
         let body = std::mem::take(request.body_mut());
         let source = match &body.kind {
-            // hyper's own may have ended before it was read.
-            _ if http_body::Body::is_end_stream(&body) => Source::Whole(Bytes::new()),
+            // hyper's own may have ended before it was read, and some are not read at all.
+            _ if body.is_end_stream() || length == Some(0) => Source::Whole(Bytes::new()),
             Kind::Whole(bytes) => Source::Whole(bytes.clone()),
-            _ => Source::Stream(Arc::new(Mutex::new(Tee::new(limit)))),
+            _ => Source::Stream(Arc::new(Mutex::new(Tee::new(limit, length)))),
         };
         *request.body_mut() = match &source {
             Source::Whole(_) => body,
@@ -220,165 +266,31 @@ impl Pending {
             limits,
             launcher,
         } = self;
-        let send = move |body: Kept| {
+        let send = move |body: Option<Kept>| {
             for copy in copies {
                 let Copy { request, cluster } = copy;
+                let Some(body) = &body else {
+                    env.recorder.mirror_dropped(&cluster, MirrorDrop::TooLong);
+                    continue;
+                };
                 let mut call = Call {
                     exchange: Exchange::Request(request.map(|()| body.body())),
                     ledger: Ledger::new(env.clone(), now()),
                     retrying: None,
                 };
-                let at = limits
-                    .timeout
-                    .and_then(|t| call.ledger.attempt_started.checked_add(t));
-                call.ledger.limits.deadline = at.map(Deadline::route);
+                if let Some(at) = call.ledger.started.checked_add(limits.time) {
+                    call.limit(at, limits.kind);
+                }
                 call.ledger.destination = Some(Destination::Cluster(cluster));
                 launcher.launch(call);
             }
         };
         match body {
-            Source::Whole(bytes) => send(Kept {
-                chunks: vec![bytes],
-                trailers: None,
-            }),
+            Source::Whole(bytes) => send(Some(Kept::whole(bytes))),
             Source::Stream(tee) => {
                 let mut tee = tee.lock().unwrap_or_else(PoisonError::into_inner);
                 tee.send = Some(Box::new(send));
             }
         }
-    }
-}
-
-/// A complete body.
-struct Kept {
-    chunks: Vec<Bytes>,
-    trailers: Option<HeaderMap>,
-}
-
-impl Kept {
-    fn body(&self) -> Body {
-        match (&self.chunks[..], &self.trailers) {
-            ([], None) => Body::empty(),
-            ([one], None) => one.clone().into(),
-            (chunks, trailers) => Body::new(Frames {
-                frames: chunks
-                    .iter()
-                    .cloned()
-                    .map(Frame::data)
-                    .chain(trailers.clone().map(Frame::trailers))
-                    .collect(),
-            }),
-        }
-    }
-}
-
-/// What a stream's original has read, and who waits for the rest.
-struct Tee {
-    limit: usize,
-    bytes: usize,
-    chunks: Vec<Bytes>,
-    trailers: Option<HeaderMap>,
-    send: Option<Box<dyn FnOnce(Kept) + Send>>,
-}
-
-impl Tee {
-    fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            bytes: 0,
-            chunks: Vec::new(),
-            trailers: None,
-            send: None,
-        }
-    }
-
-    fn keep(&mut self, frame: &Frame<Bytes>) {
-        if let Some(data) = frame.data_ref() {
-            self.bytes = self.bytes.saturating_add(data.len());
-            if self.bytes > self.limit {
-                self.give_up();
-            } else {
-                self.chunks.push(data.clone());
-            }
-        } else if let Some(trailers) = frame.trailers_ref() {
-            self.trailers = Some(trailers.clone());
-        }
-    }
-
-    fn give_up(&mut self) {
-        self.chunks = Vec::new();
-        if self.send.take().is_some() {
-            tracing::debug!("a request is not mirrored: its body broke off or is too long");
-        }
-    }
-
-    fn complete(&mut self) {
-        if let Some(send) = self.send.take() {
-            send(Kept {
-                chunks: std::mem::take(&mut self.chunks),
-                trailers: self.trailers.take(),
-            });
-        }
-    }
-}
-
-/// The original's body, which is kept as it is read.
-struct Teed {
-    inner: Body,
-    tee: Arc<Mutex<Tee>>,
-}
-
-impl HttpBody for Teed {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let mut tee = self.tee.lock().unwrap_or_else(PoisonError::into_inner);
-        match &frame {
-            Some(Ok(frame)) => {
-                tee.keep(frame);
-                // Many readers stop here, and never see the end.
-                if frame.is_trailers() || self.inner.is_end_stream() {
-                    tee.complete();
-                }
-            }
-            Some(Err(_)) => tee.give_up(),
-            None => tee.complete(),
-        }
-        drop(tee);
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-/// A body in several parts.
-struct Frames {
-    frames: std::collections::VecDeque<Frame<Bytes>>,
-}
-
-impl HttpBody for Frames {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(self.frames.pop_front().map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.frames.is_empty()
     }
 }
