@@ -20,6 +20,7 @@ fn every_test_it_names_exists() {
     let folders = [
         "mesh-core",
         "mesh-http",
+        "mesh-grpc",
         "mesh-xds",
         "mesh-cli",
         "mesh-tests",

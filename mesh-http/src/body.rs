@@ -122,7 +122,7 @@ impl Body {
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.collect().await {
             Ok(body) => Ok(body.to_bytes()),
-            Err(error) => Err(Error::broken_body(error)),
+            Err(error) => Err(Error::from_body(error)),
         }
     }
 
@@ -131,7 +131,7 @@ impl Body {
     /// # Errors
     /// When it breaks off, or is not UTF-8.
     pub async fn text(self) -> Result<String, Error> {
-        String::from_utf8(self.bytes().await?.into()).map_err(|e| Error::broken_body(e.into()))
+        String::from_utf8(self.bytes().await?.into()).map_err(|e| Error::from_body(e.into()))
     }
 
     /// A response body read from a leased connection.

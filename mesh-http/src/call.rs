@@ -415,6 +415,8 @@ pub(crate) struct Environment {
     pub(crate) source: Source,
     /// Requests come from outside, so their control headers are not trusted.
     pub(crate) external_callers: bool,
+    /// Connections speak nothing else.
+    pub(crate) http2_only: bool,
 }
 
 /// Who makes the requests of a client.
@@ -444,6 +446,7 @@ impl Default for Environment {
             idle_timeout: None,
             source: Source::default(),
             external_callers: false,
+            http2_only: false,
         }
     }
 }

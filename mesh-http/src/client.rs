@@ -128,6 +128,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Speaks HTTP/2 to every endpoint, whatever the protocol of its cluster: gRPC has no other (A27).
+    pub fn http2_only(mut self) -> Self {
+        self.environment.http2_only = true;
+        self
+    }
+
     /// How much of a streamed request body is kept for a retry, a mirror or an internal redirect, in bytes; 1 MiB by default. A longer
     /// one is sent on, but not retried, mirrored or redirected.
     pub fn replay_limit(mut self, bytes: usize) -> Self {

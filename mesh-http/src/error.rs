@@ -107,8 +107,9 @@ impl Error {
         e
     }
 
-    /// A response whose body could not be read to its end.
-    pub(crate) fn broken_body(error: BoxError) -> Self {
+    /// The error of a response whose body broke off with `error`, which is what reading a
+    /// [`Body`] fails with.
+    pub fn from_body(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
             Err(other) => {

@@ -20,7 +20,8 @@ const TREES: &[(&str, &[&str])] = &[
             "mio",
         ],
     ),
-    ("mesh-http", &["tonic", "prost", "mesh-xds"]),
+    ("mesh-http", &["tonic", "prost", "mesh-grpc", "mesh-xds"]),
+    ("mesh-grpc", &["mesh-xds", "tower"]),
     ("mesh-xds", &["mesh-http", "mesh-grpc", "tower"]),
 ];
 

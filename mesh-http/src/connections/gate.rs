@@ -42,6 +42,8 @@ pub struct Limits<'a> {
     /// How long to wait for a connection; `None` waits `connect_timeout`. A caller that bounds the
     /// whole exchange passes `Some(Duration::MAX)`: a single connect is bounded anyway.
     pub max_wait: Option<Duration>,
+    /// Whether only HTTP/2 will do, whatever the protocol of the set: gRPC has no other.
+    pub http2_only: bool,
 }
 
 impl fmt::Debug for Limits<'_> {
@@ -49,6 +51,7 @@ impl fmt::Debug for Limits<'_> {
         f.debug_struct("Limits")
             .field("gate", &self.gate.is_some())
             .field("max_wait", &self.max_wait)
+            .field("http2_only", &self.http2_only)
             .finish()
     }
 }

@@ -112,6 +112,7 @@ impl ConnectionSet {
         limits: Limits<'a>,
     ) -> impl Future<Output = Result<Response<Body>, SendError>> + Send + use<'a> {
         let http2 = match self.protocol {
+            _ if limits.http2_only => true,
             HttpProtocol::Http1 => false,
             HttpProtocol::Http2 => true,
             HttpProtocol::Downstream => request.version() == Version::HTTP_2,

@@ -48,6 +48,7 @@ impl Step for Connections {
             }),
             // Where a deadline bounds the attempt, it bounds the wait for a connection too.
             max_wait: ledger.limits.deadline.map(|_| Duration::MAX),
+            http2_only: ledger.env.http2_only,
         };
         let request = exchange.take_request()?;
         match connections.set.send(request, limits).await {
