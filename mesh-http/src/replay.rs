@@ -236,6 +236,10 @@ impl ReplayBody {
 
 impl Stream {
     fn keep(&mut self, data: &Bytes) {
+        // Nothing of any number of empty frames counts against the limit.
+        if data.is_empty() {
+            return;
+        }
         if let State::Keeping { limit } = self.state {
             self.kept_bytes += data.len();
             if self.kept_bytes > limit {
@@ -361,6 +365,22 @@ mod tests {
         assert!(four.is_unique());
         drop(feed);
         assert!(first.collect().await.unwrap().to_bytes().is_empty());
+    }
+
+    #[test]
+    fn empty_frames_are_not_kept() {
+        let (feed, body) = fed();
+        let replay = body.into_replay(100);
+        let mut first = replay.body().unwrap();
+        for part in ["", "a", "", ""] {
+            feed.send(data(part)).unwrap();
+        }
+        assert_eq!(text(available(&mut first)), "a");
+        let Source::Stream(stream) = &replay.0 else {
+            panic!("a stream")
+        };
+        assert_eq!(lock(stream).kept, ["a"]);
+        assert_eq!(text(available(&mut replay.body().unwrap())), "a");
     }
 
     #[test]

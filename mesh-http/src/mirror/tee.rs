@@ -75,7 +75,7 @@ impl Tee {
                     tracing::debug!("a request is not mirrored: its body is too long");
                     send(None);
                 }
-            } else {
+            } else if !data.is_empty() {
                 self.chunks.push(data.clone());
             }
         } else if let Some(trailers) = frame.trailers_ref() {

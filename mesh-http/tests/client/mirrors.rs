@@ -21,10 +21,14 @@ use mesh_core::{
     telemetry::{AttemptRecord, MirrorDrop, Recorder, RequestRecord, Side},
 };
 use mesh_http::{
-    Body, Client,
+    Body, Client, Context,
     server::{Drain, Listener, serve},
 };
-use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::Instant,
+};
 use tower_service::Service;
 
 use crate::{
@@ -185,6 +189,23 @@ async fn an_endless_answer_ends_its_copy_after_five_minutes() {
     );
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(copies(&mesh), 0);
+}
+
+/// The original is not sent, and neither is its copy.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_time_is_up_is_not_copied() {
+    let endpoints = Endpoints::default();
+    let client = endpoints.client(&mesh(mirrored(), scripted()));
+    let late = Context::new().with_deadline(Instant::now().into_std());
+    tokio::time::advance(SECOND).await;
+    let sending = late.scope(client.get("http://svc/").send());
+    let error = sending.await.unwrap_err();
+    assert!(error.is_safe_to_resend());
+    // A copy would have its turn.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(endpoints.called().is_empty(), "{:?}", endpoints.called());
 }
 
 /// Writes down the copies that are not sent.

@@ -181,6 +181,10 @@ impl<S: Step + 'static> Route<S> {
         if mirrors.is_empty() || *call.request()?.method() == Method::CONNECT {
             return Ok(());
         }
+        // What will not be sent, since its time is up, is not copied.
+        if call.deadline().is_some_and(|d| d.at <= now()) {
+            return Ok(());
+        }
         let copies = mirror::copies(mirrors, target, draw, facts, call.request()?);
         if !copies.is_empty() {
             let launcher = self.mirrors.launcher(self.inner.clone());
