@@ -9,7 +9,7 @@ use crate::{
     Random, Snapshot,
     cluster::{EndpointStatus, Health, PickArgs, PickError},
     policy::{LbPolicy, Metadata, Name, Origin, OutlierDetection},
-    routing::{self, Decision, RequestHead, RouteExplanation},
+    routing::{self, Decision, Dialled, RequestHead, RouteExplanation},
 };
 
 /// The way of one request, as data; `Display` makes a report of several lines, each with the file
@@ -53,20 +53,20 @@ pub struct FoundCluster {
     pub panic: bool,
 }
 
-/// Explains what `snapshot` does with a request that dials `port`, given the request's `draw` (for
+/// Explains what `snapshot` does with a request that dials `dialled`, given the request's `draw` (for
 /// weights and runtime fractions).
 pub fn explain(
     snapshot: &Snapshot,
     head: &RequestHead<'_>,
-    port: u16,
+    dialled: Dialled<'_>,
     draw: u64,
     now: Instant,
     random: &dyn Random,
 ) -> Explanation {
     let routing = snapshot
-        .outbound(head.authority, port)
+        .outbound(dialled)
         .map(|(_, router)| routing::explain(router, head, draw))
-        .ok_or_else(|| snapshot.no_outbound(head.authority, port));
+        .ok_or_else(|| snapshot.no_outbound(dialled));
     let cluster = match routing.as_ref().map(|r| &r.decision) {
         Ok(Decision::Cluster(choice)) => choice.name.as_deref().map(|name| ClusterReport {
             name: name.into(),
@@ -76,7 +76,7 @@ pub fn explain(
     };
     Explanation {
         version: snapshot.version(),
-        port,
+        port: dialled.port,
         routing,
         cluster,
     }

@@ -196,7 +196,7 @@ impl Mesh {
         writer.is_some_and(|writer| reassign(writer, cluster, assignment))
     }
 
-    /// As [`reject`](Self::reject), for the one who may.
+    /// Notes that an update was not applied, for [`status`](Self::status), for the one who may.
     pub(crate) fn reject_claimed(&self, claim: u64, error: String) {
         if let Some(mut writer) = self.claimed_by(claim) {
             writer.last_error = Some(error);
@@ -247,14 +247,11 @@ impl Mesh {
     }
 
     /// Replaces the endpoints of one cluster; costs work in that cluster only. `false` when there
-    /// is no such cluster or nothing changed.
+    /// is no such cluster, nothing changed, or a source publishes into this mesh, whose endpoints are its
+    /// own.
     pub fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) -> bool {
-        reassign(self.writer(), cluster, assignment)
-    }
-
-    /// Notes that an update was not applied, for [`status`](Self::status).
-    pub fn reject(&self, error: impl Into<String>) {
-        self.writer().last_error = Some(error.into());
+        let writer = self.writer();
+        writer.claimed.is_none() && reassign(writer, cluster, assignment)
     }
 
     /// What the configuration's state is.

@@ -112,9 +112,16 @@ mod tests {
     fn a_mesh_has_one_source() {
         let mesh = Mesh::new();
         let first = mesh.publisher("first").unwrap();
-        first
-            .publish(Config::default(), Findings::default())
-            .unwrap();
+        let endpoint =
+            |port| crate::policy::Endpoint::new(std::net::SocketAddr::from(([10, 0, 0, 1], port)));
+        let config = Config::default().cluster(crate::policy::Cluster::new("c"), [endpoint(1)]);
+        first.publish(config, Findings::default()).unwrap();
+        let other = Arc::new([endpoint(2)].into_iter().collect());
+        assert!(
+            !mesh.assign("c", Arc::clone(&other)),
+            "its endpoints are its own"
+        );
+        assert!(first.assign("c", other));
         first.reject("broken");
         let error = mesh.publisher("second").unwrap_err();
         assert_eq!(&*error.by, "first");

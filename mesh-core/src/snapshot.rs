@@ -16,7 +16,8 @@ use crate::{
         self, Direction, HttpConnectionManager, Listener, Name, NetworkFilter, RouteConfiguration,
     },
     routing::{
-        Connection, HttpHosts, ListenerError, Listeners, NoTcpRoute, Router, TcpRoute, http_chain,
+        Connection, Dialled, HttpHosts, ListenerError, Listeners, NoTcpRoute, Router, TcpRoute,
+        http_chain,
     },
 };
 
@@ -172,28 +173,29 @@ impl Snapshot {
         self.version
     }
 
-    /// The router for requests to `authority` (with or without its port) that dial `port`, with its
-    /// place in [`routers`](Self::routers): that of the listener for this host on this port, else for
+    /// The router for requests that dial `dialled`, with its place in
+    /// [`routers`](Self::routers): that of the listener for this host on this port, else for
     /// all of the port, else for the host on any port, else for all.
     #[inline]
-    pub fn outbound(&self, authority: &str, port: u16) -> Option<(usize, &Arc<Router>)> {
+    pub fn outbound(&self, dialled: Dialled<'_>) -> Option<(usize, &Arc<Router>)> {
+        let Dialled { host, port } = dialled;
         let of_port = self.outbound.get(&port).copied();
         let index = match &self.outbound_hosts {
             None => of_port,
             Some(hosts) => hosts
-                .of_port(authority, port)
+                .of_port(host, port)
                 .or(of_port)
-                .or_else(|| hosts.of_any_port(authority)),
+                .or_else(|| hosts.of_any_port(host)),
         };
         let index = index.or(self.outbound_any)?;
         Some((index, self.routers.get(index)?))
     }
 
-    /// Why [`outbound`](Self::outbound) has nothing for these, in words.
-    pub fn no_outbound(&self, authority: &str, port: u16) -> String {
+    /// Why [`outbound`](Self::outbound) has nothing for it, in words.
+    pub fn no_outbound(&self, Dialled { host, port }: Dialled<'_>) -> String {
         let known = match self.outbound_ports().contains(&port) {
-            true => format!("no listener for `{authority}` on port {port}"),
-            false => format!("no listener for port {port} (asked for {authority})"),
+            true => format!("no listener for `{host}` on port {port}"),
+            false => format!("no listener for port {port} (asked for {host})"),
         };
         format!("{known}; known ports: {}", self.known_ports())
     }

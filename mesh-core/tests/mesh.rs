@@ -15,6 +15,7 @@ use mesh_core::{
         OutlierDetection, Percent, RequestMirror, Route, RouteAction, RouteConfiguration,
         RouteMatch, RoutingPriority, VirtualHost,
     },
+    routing::Dialled,
 };
 
 fn endpoint(port: u16) -> Endpoint {
@@ -140,7 +141,7 @@ fn routes_are_compiled_once_for_each_list_of_filters_before_them() {
     let mesh = Mesh::new();
     mesh.publish(config).unwrap();
     let snapshot = mesh.load();
-    let router = |port| snapshot.outbound("a", port).unwrap().1;
+    let router = |port| snapshot.outbound(Dialled { host: "a", port }).unwrap().1;
     assert!(Arc::ptr_eq(router(1), router(2)));
     assert!(!Arc::ptr_eq(router(1), router(3)));
     assert_eq!(snapshot.routers().len(), 3);
@@ -189,7 +190,7 @@ fn requests_find_their_listener_by_host_and_port() {
     mesh.publish(config.clone()).unwrap();
     let snapshot = mesh.load();
     let found = |host, port| {
-        let (_, router) = snapshot.outbound(host, port)?;
+        let (_, router) = snapshot.outbound(Dialled { host, port })?;
         Some(router.config().name.to_string())
     };
     for (host, port, expected) in [
@@ -207,7 +208,10 @@ fn requests_find_their_listener_by_host_and_port() {
         assert_eq!(found(host, port).as_deref(), expected, "{host} {port}");
     }
     assert_eq!(
-        snapshot.no_outbound("x", 81),
+        snapshot.no_outbound(Dialled {
+            host: "x",
+            port: 81
+        }),
         "no listener for `x` on port 81; known ports: 80, 81"
     );
     // Two listeners for one host of a port are a mistake.

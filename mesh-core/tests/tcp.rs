@@ -16,7 +16,7 @@ use mesh_core::{
         RouteMatch, ServerName, TcpProxy, TransportProtocol, VirtualHost,
     },
     routing::{
-        ChainOutcome, Connection, ListenerError, NoTcpRoute, explain_filter_chains,
+        ChainOutcome, Connection, Dialled, ListenerError, NoTcpRoute, explain_filter_chains,
         find_filter_chain,
     },
 };
@@ -242,7 +242,14 @@ fn requests_and_bytes_share_a_port_by_alpn() {
     let mesh = Mesh::new();
     let report = mesh.publish(config).unwrap();
     assert_eq!(report.dangling.len(), 2, "{:?}", report.dangling);
-    assert!(mesh.load().outbound("any", 80).is_some());
+    assert!(
+        mesh.load()
+            .outbound(Dialled {
+                host: "any",
+                port: 80
+            })
+            .is_some()
+    );
     let snapshot = mesh.load();
     let route = snapshot.tcp_route(&connection("any", 80)).unwrap();
     assert_eq!(&*route.proxy.clusters.pick(0).name, "bytes");

@@ -428,11 +428,12 @@ pub(crate) struct Source {
     pub(crate) hashed: Name,
 }
 
-impl Default for Source {
-    fn default() -> Self {
+impl Source {
+    /// A number of the client's own.
+    pub(crate) fn drawn(random: &dyn Random) -> Self {
         Self {
             address: None,
-            hashed: format!("{:016x}", fastrand::u64(..)).into(),
+            hashed: format!("{:016x}", random.next_u64()).into(),
         }
     }
 }
@@ -444,7 +445,7 @@ impl Default for Environment {
             timed: false,
             random: Arc::new(ThreadRandom),
             idle_timeout: None,
-            source: Source::default(),
+            source: Source::drawn(&ThreadRandom),
             external_callers: false,
             http2_only: false,
         }

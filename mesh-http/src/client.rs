@@ -103,6 +103,9 @@ impl ClientBuilder {
     /// Where randomness comes from: a thread-local generator by default, [`Seeded`](mesh_core::Seeded)
     /// in tests that must repeat.
     pub fn random(mut self, random: impl Random + 'static) -> Self {
+        if self.environment.source.address.is_none() {
+            self.environment.source = Source::drawn(&random);
+        }
         self.environment.random = Arc::new(random);
         self
     }
@@ -222,14 +225,14 @@ impl<C> Client<C> {
         *asked.uri_mut() = request.uri().clone();
         *asked.headers_mut() = request.headers().clone();
         root_path(asked.uri_mut());
-        let (mut head, port) = dialled(&asked)?;
+        let (mut head, dialled) = dialled(&asked)?;
         head.source = self.stack.source();
         let random = self.stack.random();
         let draw = random.next_u64();
         Ok(mesh_core::explain(
             &self.mesh.load(),
             &head,
-            port,
+            dialled,
             draw,
             now(),
             random,
@@ -283,5 +286,22 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("mesh", &self.mesh)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_core::Seeded;
+
+    use super::*;
+
+    #[test]
+    fn a_seeded_client_stands_for_the_same_caller_every_time() {
+        let hashed = |seed| {
+            let builder = Client::builder(&Mesh::new()).random(Seeded::new(seed));
+            builder.environment.source.hashed
+        };
+        assert_eq!(hashed(1), hashed(1));
+        assert_ne!(hashed(1), hashed(2));
     }
 }

@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
 use mesh_core::{
     Explanation, Random, Seeded, explain,
-    routing::{Decision, How, RequestHead},
+    routing::{Decision, Dialled, How, RequestHead},
 };
 use mesh_xds::file::Problem;
 use serde_json::{Value, json};
@@ -174,7 +174,11 @@ fn request(args: &Args) -> Result<Found<Explanation>, Vec<Problem>> {
         };
         let draw = random.next_u64();
         let now = tokio::time::Instant::now().into_std();
-        explain(&files.mesh.load(), &head, args.url.port, draw, now, random)
+        let dialled = Dialled {
+            host: authority,
+            port: args.url.port,
+        };
+        explain(&files.mesh.load(), &head, dialled, draw, now, random)
     };
     find(args, explained, is_forwarded, |e| e.cluster.is_some())
 }

@@ -8,9 +8,9 @@ use crate::policy::{
     Mutations, Route, RouteAction, RouteConfiguration, VirtualHost, WeightedCluster,
 };
 
-/// A filter that does something to a request, with what all levels say to it.
+/// A filter that does something to a request, with what all levels say to it. Whoever runs filters must
+/// know them all: one that is passed over would be a hole in silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Filter {
     /// Injects a fault.
     Fault(Fault),

@@ -5,6 +5,16 @@ use http::{
     header::{COOKIE, HOST},
 };
 
+/// What a request dials, which chooses the listener, as the address of a connection does. A `Host` header
+/// may name something else: it chooses among that listener's virtual hosts (A27: by the target).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialled<'a> {
+    /// The host, with its port or without.
+    pub host: &'a str,
+    /// The port.
+    pub port: u16,
+}
+
 /// What routing reads of a request, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {

@@ -55,7 +55,7 @@ pub use self::{
     filters::Filter,
     format::Facts,
     hash::{RequestHash, add_cookies, request_hash},
-    head::RequestHead,
+    head::{Dialled, RequestHead},
     host::find_virtual_host,
     internal_redirect::{NotFollowed, Redirects, becomes_get, copy_headers},
     listeners::{ListenerError, NoTcpRoute, TcpRoute, validate_listener},

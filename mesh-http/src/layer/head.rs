@@ -1,7 +1,7 @@
 //! What routing reads of a request, and the port that it dials.
 
 use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
-use mesh_core::routing::RequestHead;
+use mesh_core::routing::{Dialled, RequestHead};
 
 use crate::{
     Error,
@@ -47,8 +47,8 @@ fn with_host<'a, B>(request: &'a Request<B>, host: Option<&'a HeaderValue>) -> R
     }
 }
 
-/// The head, and the port the call dials.
-pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16), Error> {
+/// The head, and what the call dials: the URI's host and port, or the `Host` header's without those.
+pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, Dialled<'_>), Error> {
     let uri = request.uri();
     let host = request.headers().get(header::HOST);
     // Most clients' requests have none, and are not searched for a second.
@@ -84,7 +84,8 @@ pub(crate) fn dialled<B>(request: &Request<B>) -> Result<(RequestHead<'_>, u16),
         None => port(head.authority).and_then(Result::ok),
     };
     let port = port.unwrap_or(if head.scheme == "https" { 443 } else { 80 });
-    Ok((head, port))
+    let host = uri.authority().map_or(head.authority, without_userinfo);
+    Ok((head, Dialled { host, port }))
 }
 
 /// The port at the end of an authority, or what stands there in its place.

@@ -14,7 +14,7 @@ use tower::{ServiceBuilder, ServiceExt};
 
 use crate::script::{Endpoints, endpoint, text};
 
-/// Services `one`, `two` and `[::1]` on every port, `three` on 9080.
+/// Services `one`, `two` and `[::1]` on every port, `three` on 9080, and a listener for `four` on 9090.
 fn services() -> Mesh {
     let host = |name: &str, cluster: &str| {
         VirtualHost::new([name], vec![Route::to_cluster(RouteMatch::any(), cluster)])
@@ -30,6 +30,11 @@ fn services() -> Mesh {
     config
         .listeners
         .push(Listener::outbound(Some(9080), "9080"));
+    let mut target = Listener::outbound(Some(9090), "target");
+    target.hosts = vec!["four".into()];
+    config.listeners.push(target);
+    let of_target = RouteConfiguration::new("target", vec![host("*", "2")]);
+    config.routes.push(of_target.into());
     let of_port = RouteConfiguration::new("9080", vec![host("three", "3")]);
     config.routes.push(of_port.into());
     let mesh = Mesh::new();
@@ -65,6 +70,9 @@ async fn a_request_goes_to_the_host_it_names() {
         ("http://two/", Some("one"), "1"),
         ("http://10.0.0.1:9080/", Some("three"), "3"),
         ("/", Some("three:9080"), "3"),
+        // A listener for a host is found by what is dialled, as gRPC's targets are (A27).
+        ("http://four:9090/", Some("shop.example"), "2"),
+        ("/", Some("four:9090"), "2"),
         ("/", Some("two"), "2"),
         ("http://one?x=1", None, "1"),
         ("http://one", None, "1"),

@@ -46,7 +46,6 @@ pub(super) async fn on_request(
                     routing::edit_request(headers, &mutations.request, facts);
                 }
             }
-            _ => {}
         }
     }
     Ok(None)
@@ -71,7 +70,7 @@ pub(super) fn on_response(
                     routing::edit_response(headers, &mutations.response, facts);
                 }
             }
-            _ => {}
+            Filter::Fault(_) => {}
         }
     }
 }
@@ -85,7 +84,7 @@ pub(super) fn on_error(filters: &[Filter], cors: Option<&HeaderMap>) -> Vec<Repl
             Filter::HeaderMutation(all) => {
                 changes.extend(all.iter().cloned().map(ReplyChange::Edit));
             }
-            _ => {}
+            Filter::Fault(_) => {}
         }
     }
     changes

@@ -6,7 +6,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use mesh_core::{
     Flag, SnapshotRef, is_grpc,
     policy::{ClusterNotFoundCode, ForwardAction, Redirect, RouteAction},
-    routing::{self, Filter, MutationLevels, RequestHead, Router},
+    routing::{self, Dialled, Filter, MutationLevels, RequestHead, Router},
 };
 
 use crate::{Body, Error, call::Target, error::local_reply, layer::dialled};
@@ -88,13 +88,13 @@ pub(super) fn find(
     draw: u64,
     source: &str,
 ) -> Result<Found, Error> {
-    let (mut head, port) = dialled(request)?;
+    let (mut head, dialled) = dialled(request)?;
     head.source = source;
     let router_index = match router {
         Some(index) => index,
-        None => match snapshot.outbound(head.authority, port) {
+        None => match snapshot.outbound(dialled) {
             Some((index, _)) => index,
-            None => return Err(no_listener(&snapshot, &head, port)),
+            None => return Err(no_listener(&snapshot, dialled)),
         },
     };
     let router = &snapshot.routers()[router_index];
@@ -181,8 +181,8 @@ fn reply(
 }
 
 #[cold]
-fn no_listener(snapshot: &SnapshotRef, head: &RequestHead<'_>, port: u16) -> Error {
-    Error::no_route(snapshot.no_outbound(head.authority, port))
+fn no_listener(snapshot: &SnapshotRef, dialled: Dialled<'_>) -> Error {
+    Error::no_route(snapshot.no_outbound(dialled))
 }
 
 /// An index into a list of the snapshot, whose indexes hold 32-bit places.
