@@ -105,13 +105,27 @@ fn fields() -> Vec<Set> {
     sets
 }
 
-/// What tests of other crates have left in `MESH_TEST_DOCUMENTS`.
+/// What tests of other crates have left in `MESH_TEST_DOCUMENTS`; `cargo xtask test` collects it.
 fn recorded() -> Result<Vec<Set>> {
     let Some(dir) = env::var_os("MESH_TEST_DOCUMENTS") else {
+        println!("MESH_TEST_DOCUMENTS is not set: the documents of tests are not asked about");
         return Ok(Vec::new());
     };
     let mut paths = Vec::new();
     files(Path::new(&dir), &mut paths)?;
+    // Of a directory that is given, an empty one is no proof.
+    let of = |crate_name: &str| {
+        let named = |path: &&PathBuf| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(crate_name))
+        };
+        paths.iter().filter(named).count()
+    };
+    let (xds, sockets) = (of("mesh-xds-"), of("mesh-tests-"));
+    assert!(
+        xds >= 400 && sockets >= 30,
+        "{xds} and {sockets} documents in {dir:?}"
+    );
     let read = |path: PathBuf| Ok(set(path.to_string_lossy(), fs::read_to_string(&path)?));
     paths.into_iter().map(read).collect()
 }

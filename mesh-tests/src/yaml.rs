@@ -52,7 +52,7 @@ fn leave(text: &str) {
         return;
     };
     let name = BuildHasherDefault::<DefaultHasher>::new().hash_one(text);
-    let path = Path::new(&dir).join(format!("{name:016x}.yaml"));
+    let path = Path::new(&dir).join(format!("mesh-tests-{name:016x}.yaml"));
     fs::write(path, text).expect("the documents are left");
 }
 

@@ -11,7 +11,10 @@ mod build_cost;
 mod imports;
 mod peers;
 
-use std::process::{Command, ExitCode};
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -78,12 +81,19 @@ fn test() -> Result {
             ]),
         )?;
     }
-    step(
-        "tests",
-        cargo(&["test", "--workspace", "--all-features"])
+    // What the tests load is left here, for Envoy to be asked about afterwards.
+    let documents = empty_directory("target/test-documents")?;
+    let tests = |arguments: &[&str]| {
+        let mut tests = cargo(&["test", "--workspace", "--all-features"]);
+        tests
+            .args(arguments)
             .env("MESH_TEST_ENVOY", &envoy)
-            .env("MESH_TEST_GO_CONTROL_PLANE", &control_plane),
-    )?;
+            .env("MESH_TEST_GO_CONTROL_PLANE", &control_plane)
+            .env("MESH_TEST_DOCUMENTS", &documents);
+        tests
+    };
+    step("tests", tests(&["--", "--skip", ACCEPTED]))?;
+    step("documents", tests(&["--test", "accept", "--", ACCEPTED]))?;
     step(
         "documentation",
         cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
@@ -95,6 +105,19 @@ fn test() -> Result {
     )?;
     println!("xtask test: everything passed");
     Ok(())
+}
+
+/// The test that asks Envoy about all documents.
+const ACCEPTED: &str = "envoy_accepts_every_translated_config";
+
+/// An absolute path, since tests run in their crates' directories.
+fn empty_directory(path: &str) -> Result<PathBuf> {
+    let path = std::env::current_dir()?.join(path);
+    if path.exists() {
+        std::fs::remove_dir_all(&path)?;
+    }
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
 }
 
 fn protos() -> Result {

@@ -270,3 +270,18 @@ async fn an_edit_takes_effect_and_a_broken_one_keeps_the_last_good() {
     assert!(mesh.load().cluster("a").is_some());
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+/// As Envoy, which answers 503 UH then.
+#[test]
+fn a_cluster_may_have_no_names_to_look_up() {
+    let cluster = |kind: &str| {
+        let text = format!(
+            "'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster\nname: a\ntype: {kind}\n\
+             load_assignment: {{cluster_name: a}}\n"
+        );
+        EnvoySource::parse("a.yaml", &text)
+    };
+    assert_eq!(cluster("STRICT_DNS").unwrap().config.clusters.len(), 1);
+    let error = cluster("LOGICAL_DNS").unwrap_err();
+    assert!(error.to_string().contains("must have exactly one endpoint"));
+}

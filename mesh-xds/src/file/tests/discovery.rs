@@ -135,6 +135,24 @@ fn dns_services_look_up_their_endpoints_or_themselves() {
 }
 
 #[test]
+fn a_subset_without_names_to_look_up_is_no_cluster() {
+    let entry = |fields: &str| {
+        let spec = format!("hosts: [a.com]\nports: [{{number: 80}}]\n{fields}");
+        document("ServiceEntry", "default", "a", &spec)
+    };
+    let rule = "host: a.com\nsubsets: [{name: v1, labels: {version: v1}}]";
+    let rule = document("DestinationRule", "default", "a", rule);
+    for fields in ["resolution: DNS", "resolution: DNS_ROUND_ROBIN"] {
+        let loaded = load(&format!("{}{rule}", entry(fields)));
+        loaded.cluster("outbound|80||a.com");
+        assert!(
+            loaded.find_cluster("outbound|80|v1|a.com").is_none(),
+            "{fields}"
+        );
+    }
+}
+
+#[test]
 fn entries_that_cannot_work_are_refused() {
     for (spec, part) in [
         (

@@ -96,7 +96,11 @@ fn leave(text: &str) {
         return;
     };
     let name = BuildHasherDefault::<DefaultHasher>::new().hash_one(text);
-    fs::write(Path::new(&dir).join(format!("{name:016x}.yaml")), text).unwrap();
+    fs::write(
+        Path::new(&dir).join(format!("mesh-xds-{name:016x}.yaml")),
+        text,
+    )
+    .unwrap();
 }
 
 #[track_caller]

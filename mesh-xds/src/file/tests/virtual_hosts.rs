@@ -224,3 +224,73 @@ fn a_domain_belongs_to_its_first_writer() {
     assert_eq!(to("a.b"), "outbound|80||one.default.svc.cluster.local");
     assert_eq!(to("a.b.svc"), "outbound|80||two.b.svc.cluster.local");
 }
+
+/// A rule of `default` whose `http` answers with this status, on `port` only if it says so.
+fn answering(name: &str, hosts: &str, status: u16, port: Option<u16>) -> String {
+    let matches = port.map_or(String::new(), |port| format!("match: [{{port: {port}}}], "));
+    let http = format!("http: [{{{matches}directResponse: {{status: {status}}}}}]");
+    document(
+        "VirtualService",
+        "default",
+        name,
+        &format!("hosts: [{hosts}]\n{http}"),
+    )
+}
+
+#[track_caller]
+fn status(loaded: &Loaded, port: u16, host: &str) -> Option<u16> {
+    match &loaded.routes(port, host)[0].action {
+        RouteAction::DirectResponse(response) => Some(response.status.as_u16()),
+        _ => None,
+    }
+}
+
+/// istiod builds nothing for a rule without routes on a port, so the next rule is the first there.
+#[test]
+fn a_rule_without_routes_for_a_port_leaves_the_host_to_the_next() {
+    let text = service("default", "a.com", 80)
+        + &service("default", "a.com", 81)
+        + &answering("a", "a.com", 201, Some(80))
+        + &answering("b", "a.com", 202, None);
+    let loaded = load(&text);
+    assert_eq!(status(&loaded, 80, "a.com"), Some(201));
+    assert_eq!(status(&loaded, 81, "a.com"), Some(202));
+    // Neither loses altogether.
+    let said = notes(&loaded);
+    assert!(!said.iter().any(|n| n.contains("belongs to")), "{said:?}");
+}
+
+/// istiod's `mostSpecificWildcardVsIndex` knows a host's rules, not what they are for.
+#[test]
+fn a_rule_for_connections_keeps_wildcards_from_its_host() {
+    let tcp = "hosts: [a.com]\ntcp: [{route: [{destination: {host: b.com}}]}]";
+    let text = service("default", "a.com", 80)
+        + &service("default", "c.com", 80)
+        + &answering("w", "\"*.com\"", 201, None)
+        + &document("VirtualService", "default", "t", tcp);
+    let loaded = load(&text);
+    assert_eq!(status(&loaded, 80, "a.com"), None);
+    assert_eq!(status(&loaded, 80, "c.com"), Some(201));
+}
+
+/// A rule counts on a port when it is about a service there, although another rule routes it.
+#[test]
+fn a_rules_other_hosts_are_there_although_its_service_is_anothers() {
+    let text = service("default", "a.com", 81)
+        + &answering("a", "a.com", 201, None)
+        + &answering("b", "a.com, x.com", 202, None);
+    let loaded = load(&text);
+    assert_eq!(status(&loaded, 81, "a.com"), Some(201));
+    assert_eq!(status(&loaded, 81, "x.com"), Some(202));
+}
+
+#[test]
+fn a_services_own_name_is_nobodys_short_one() {
+    let literal = "a.other";
+    let text = service("default", literal, 80)
+        + &service("other", "a.other.svc.cluster.local", 80)
+        + &answering("r", "a.other.svc.cluster.local", 201, None);
+    let loaded = load(&text);
+    assert_eq!(status(&loaded, 80, literal), None);
+    assert_eq!(status(&loaded, 80, "a.other.svc"), Some(201));
+}

@@ -168,6 +168,10 @@ impl Builder<'_> {
             let blocks = group.blocks(subset);
             let mut targets = targets.clone();
             targets.retain(|t| t.metadata.contains_all(&labels));
+            if targets.is_empty() {
+                // istiod's `DNSNoEndpointClusters`: there is no such cluster.
+                continue;
+            }
             let discovery = match (service.resolution, targets.first()) {
                 (Resolution::DnsRoundRobin | Resolution::Host, Some(target)) => {
                     Discovery::LogicalDns {

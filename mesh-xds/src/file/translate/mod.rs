@@ -123,6 +123,7 @@ pub(crate) fn translate(
         let configuration = RouteConfiguration::new(name, virtual_hosts);
         config.routes.push(Arc::new(configuration));
     }
+    rules.report_losers(&mut notes);
     // The ports that nothing is known on.
     if let Some(block_all) = virtual_hosts::block_all(&scope) {
         let name = "block_all";

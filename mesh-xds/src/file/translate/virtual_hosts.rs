@@ -35,66 +35,65 @@ pub(super) fn on_port(
     let mut hosts = Hosts {
         port,
         scope,
+        services,
         taken: Set::default(),
         virtual_hosts: Vec::new(),
     };
-    let mut claimed: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
-    let mut unclaimed = Vec::new();
+    let mut matched: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
+    let mut unclaimed: BTreeMap<&Name, &Service> = BTreeMap::new();
     for service in services.on_port(port) {
+        let of_service = rules.of_service(&service.host);
         if let Some(routes) = gateway.of(service, port, notes) {
-            if let Some(owner) = rules.owner_of(&service.host) {
+            if let Some(first) = of_service.first() {
                 let message = format!(
                     "`{}` has routes of the Gateway API on port {port}: they take the place of this \
                      rule",
                     service.host
                 );
-                let at = rules.candidates[owner].line_of(&service.host);
+                let (_, at) = rules.candidates[*first].naming(&service.host);
                 notes.push(at.note(NoteKind::NotApplied, message));
             }
             let origin = service.origin.clone();
             hosts.add(&service.host, &service.addresses, routes, origin);
             continue;
         }
-        match rules.owner_of(&service.host) {
-            Some(owner) => claimed.entry(owner).or_default().push(service),
-            None => unclaimed.push(service),
+        unclaimed.insert(&service.host, service);
+        for rule in of_service {
+            matched.entry(*rule).or_default().push(service);
         }
     }
     // On other ports than 80 a rule counts only when it is about a service of that port.
     if port == 80 {
         for index in 0..rules.candidates.len() {
-            claimed.entry(index).or_default();
+            matched.entry(index).or_default();
         }
     }
-    for (index, claimed) in claimed {
+    for (index, matched) in matched {
         let rule = &rules.candidates[index];
         let translated = routes.of(rule, port);
-        for service in claimed {
-            // A rule whose routes are all for other ports or clients leaves the default route.
-            let routes = if translated.is_empty() {
-                vec![default_route(scope, service, port)]
-            } else {
-                translated.clone()
-            };
-            let at = rule.line_of(&service.host);
-            hosts.add(&service.host, &service.addresses, routes, at.origin());
-        }
+        // A rule whose routes are all for other ports or clients leaves its hosts to others.
         if translated.is_empty() {
             continue;
         }
-        let unknown =
-            |(name, _): &&(Name, At)| rules.owns(index, name) && !services.any_on_port(port, name);
+        for service in matched {
+            if unclaimed.remove(&service.host).is_some() {
+                let (name, at) = rule.naming(&service.host);
+                rules.applies(index, name);
+                let routes = translated.clone();
+                hosts.add(&service.host, &service.addresses, routes, at.origin());
+            }
+        }
+        let unknown = |(name, _): &&(Name, At)| !services.any_on_port(port, name);
         let unknown: Vec<&(Name, At)> = rule.hosts.iter().filter(unknown).collect();
         // The last takes the routes themselves, not a copy.
         let routes = repeat_n(translated, unknown.len());
         for ((name, at), routes) in unknown.into_iter().zip(routes) {
-            if !hosts.add(name, &[], routes, at.origin()) {
-                let message = format!("every name of `{name}` is taken by another rule");
-                notes.push(at.note(NoteKind::NotApplied, message));
+            if hosts.add(name, &[], routes, at.origin()) {
+                rules.applies(index, name);
             }
         }
     }
-    for service in unclaimed {
+    for service in unclaimed.into_values() {
         let routes = vec![default_route(scope, service, port)];
         let origin = service.origin.clone();
         hosts.add(&service.host, &service.addresses, routes, origin);
@@ -119,26 +118,32 @@ pub(super) fn block_all(scope: &Scope<'_>) -> Option<VirtualHost> {
 }
 
 impl Candidate<'_> {
-    /// Where the rule names the service.
-    fn line_of(&self, service: &str) -> &At {
-        let exact = self.hosts.iter().find(|(h, _)| **h == *service);
+    /// How, and where, the rule names the service.
+    fn naming(&self, service: &Name) -> (&Name, &At) {
+        let exact = self.hosts.iter().find(|(h, _)| **h == **service);
         let covering = || self.hosts.iter().find(|(h, _)| host::covers(h, service));
-        exact.or_else(covering).map_or(&self.meta.at, |(_, at)| at)
+        let found = exact.or_else(covering);
+        found.map_or((&self.hosts[0].0, &self.meta.at), |(name, at)| (name, at))
     }
 }
 
 struct Hosts<'a> {
     port: u16,
     scope: &'a Scope<'a>,
+    services: &'a Services,
     taken: Set<Name>,
     virtual_hosts: Vec<VirtualHost>,
 }
 
 impl Hosts<'_> {
-    /// Adds a virtual host, unless all its domains are taken: the first writer of each wins.
+    /// Adds a virtual host, unless all its domains are taken: the first writer of each wins, but a
+    /// service's own name is nobody else's short one.
     fn add(&mut self, host: &Name, addresses: &[IpAddr], routes: Vec<Route>, at: Origin) -> bool {
         let mut domains = domains(host, addresses, self.scope);
-        domains.retain(|domain| self.taken.insert(domain.clone()));
+        domains.retain(|domain| {
+            let is_anothers = domain != host && self.services.any_on_port(self.port, domain);
+            !is_anothers && self.taken.insert(domain.clone())
+        });
         if domains.is_empty() {
             return false;
         }

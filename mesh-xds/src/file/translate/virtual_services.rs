@@ -1,10 +1,10 @@
 //! Which `VirtualService` owns which host. Rules for one host are not merged: the first owns it.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use mesh_core::policy::Name;
 
-use super::{Map, delegates::Delegates, scope::Scope, wildcards::Wildcards};
+use super::{Map, Set, delegates::Delegates, scope::Scope, wildcards::Wildcards};
 use crate::file::{
     host,
     kinds::{Document, HttpRoute, Meta, Resource, VirtualService},
@@ -15,9 +15,11 @@ use crate::file::{
 #[derive(Debug)]
 pub(super) struct VirtualServices<'a> {
     pub(super) candidates: Vec<Candidate<'a>>,
-    /// The owner of each exact host and of each wildcard.
-    owners: Map<Name, usize>,
+    /// The rules about each exact host and each wildcard, the first of them first.
+    about: Map<Name, Vec<usize>>,
     wildcards: Wildcards,
+    /// The hosts that a rule routes on some port.
+    applied: RefCell<Set<(usize, Name)>>,
 }
 
 /// A rule for the client's own traffic.
@@ -90,50 +92,61 @@ impl<'a> VirtualServices<'a> {
             va.cmp(vb).then_with(|| key(a).cmp(&key(b)))
         });
         let candidates: Vec<Candidate<'a>> = candidates.into_iter().map(|(_, c)| c).collect();
-        let owners = owners(&candidates, notes);
-        let wildcards = owners.keys().filter(|h| host::is_wildcard(h));
+        let mut about: Map<Name, Vec<usize>> = Map::default();
+        for (index, candidate) in candidates.iter().enumerate() {
+            for (host, _) in &candidate.hosts {
+                about.entry(host.clone()).or_default().push(index);
+            }
+        }
+        let wildcards = about.keys().filter(|h| host::is_wildcard(h));
         let wildcards = wildcards.cloned().collect();
         Self {
             candidates,
-            owners,
+            about,
             wildcards,
+            applied: RefCell::default(),
         }
     }
 
-    /// The rule that owns a service: the one with that host, else with the most specific wildcard.
-    pub(super) fn owner_of(&self, service: &str) -> Option<usize> {
-        if let Some(owner) = self.owners.get(service) {
-            return Some(*owner);
+    /// The rules that may route a service, of which the first with routes for the port does: those with
+    /// that host, else the first with the most specific wildcard. A rule for connections alone counts.
+    pub(super) fn of_service(&self, service: &str) -> &[usize] {
+        if let Some(exact) = self.about.get(service) {
+            return exact;
         }
-        let wildcard = self.wildcards.covering(service).next()?;
-        self.owners.get(wildcard).copied()
+        let wildcard = self.wildcards.covering(service).next();
+        let first = wildcard.and_then(|wildcard| self.about.get(wildcard)?.get(..1));
+        first.unwrap_or_default()
     }
 
-    /// Whether the rule at `index` is the one that owns its host `host`.
-    pub(super) fn owns(&self, index: usize, host: &str) -> bool {
-        self.owners.get(host) == Some(&index)
+    /// Takes note that the rule at `index` routes a host that it names so.
+    pub(super) fn applies(&self, index: usize, host: &Name) {
+        self.applied.borrow_mut().insert((index, host.clone()));
     }
-}
 
-fn owners(candidates: &[Candidate<'_>], notes: &mut Vec<Note>) -> Map<Name, usize> {
-    let mut owners: Map<Name, usize> = Map::default();
-    // A rule for connections only has nothing to say of requests.
-    let of_requests = |(_, c): &(usize, &Candidate<'_>)| !c.spec.http.is_empty();
-    for (i, candidate) in candidates.iter().enumerate().filter(of_requests) {
-        for (host, at) in &candidate.hosts {
-            let owner = *owners.entry(host.clone()).or_insert(i);
-            if owner != i {
-                let winner = candidates[owner].meta;
+    /// Notes the hosts that other rules route in the rules' place.
+    pub(super) fn report_losers(&self, notes: &mut Vec<Note>) {
+        let applied = self.applied.borrow();
+        for (host, rules) in &self.about {
+            let routes = |index: &&usize| applied.contains(&(**index, host.clone()));
+            let Some(winner) = rules.iter().find(routes) else {
+                continue;
+            };
+            let winner = self.candidates[*winner].meta;
+            // A rule for connections only has nothing to say of requests.
+            let losers = rules.iter().filter(|index| !routes(index));
+            let losers = losers.map(|index| &self.candidates[*index]);
+            for candidate in losers.filter(|c| !c.spec.http.is_empty()) {
+                let at = candidate.hosts.iter().find(|(name, _)| name == host);
                 let message = format!(
                     "`{host}` belongs to VirtualService {}/{} at {}; rules for one host are not \
                      merged",
                     winner.namespace, winner.name, winner.at
                 );
-                notes.push(at.note(NoteKind::NotApplied, message));
+                notes.extend(at.map(|(_, at)| at.note(NoteKind::NotApplied, message)));
             }
         }
     }
-    owners
 }
 
 /// Istio's validation: `*` is no host of a rule for the mesh, and a rule's hosts do not overlap.
