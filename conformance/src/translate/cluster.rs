@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use mesh_core::policy::{
-    Cluster, ClusterLoadAssignment, ConnectionPool, Discovery, Http2KeepAlive, HttpProtocol,
-    LbPolicy, Metadata, OutlierDetection, SubsetFallback, Subsets, TcpKeepalive, Thresholds,
+    Cluster, ClusterLoadAssignment, ConnectionPool, Discovery, HashFunction, Http2KeepAlive,
+    HttpProtocol, LbPolicy, Metadata, OutlierDetection, SubsetFallback, Subsets, TcpKeepalive,
+    Thresholds,
 };
 use serde_json::{Map, Value, json};
 
@@ -63,6 +64,33 @@ pub(super) fn cluster(cluster: &Cluster, assignment: &ClusterLoadAssignment) -> 
             value["lb_policy"] = json!("LEAST_REQUEST");
             value["least_request_lb_config"] = json!({"choice_count": choice_count});
         }
+        LbPolicy::RingHash(ring) => {
+            let mut config = json!({
+                "minimum_ring_size": ring.minimum_ring_size(),
+                "maximum_ring_size": ring.maximum_ring_size(),
+                "hash_function": match ring.hash_function {
+                    HashFunction::XxHash => "XX_HASH",
+                    HashFunction::MurmurHash2 => "MURMUR_HASH_2",
+                },
+            });
+            if ring.use_hostname_for_hashing {
+                config["consistent_hashing_lb_config"] = json!({"use_hostname_for_hashing": true});
+                value["load_balancing_policy"] = extension("ring_hash", "RingHash", config);
+            } else {
+                value["lb_policy"] = json!("RING_HASH");
+                value["ring_hash_lb_config"] = config;
+            }
+        }
+        LbPolicy::Maglev(maglev) => {
+            let mut config = json!({"table_size": maglev.table_size()});
+            if maglev.use_hostname_for_hashing {
+                config["consistent_hashing_lb_config"] = json!({"use_hostname_for_hashing": true});
+                value["load_balancing_policy"] = extension("maglev", "Maglev", config);
+            } else {
+                value["lb_policy"] = json!("MAGLEV");
+                value["maglev_lb_config"] = config;
+            }
+        }
         other => return Err(format!("{other:?} has no translation").into()),
     }
     if let Some(subsets) = subsets {
@@ -75,6 +103,15 @@ pub(super) fn cluster(cluster: &Cluster, assignment: &ClusterLoadAssignment) -> 
         value["upstream_connection_options"] = json!({"tcp_keepalive": tcp_keepalive(keepalive)});
     }
     Ok(value)
+}
+
+/// A balancer as an extension, which may hash hostnames of endpoints that were not looked up.
+fn extension(package: &str, message: &str, mut config: Value) -> Value {
+    config["@type"] = json!(format!(
+        "type.googleapis.com/envoy.extensions.load_balancing_policies.{package}.v3.{message}"
+    ));
+    let name = format!("envoy.load_balancing_policies.{package}");
+    json!({"policies": [{"typed_extension_config": {"name": name, "typed_config": config}}]})
 }
 
 fn thresholds(priority: &str, thresholds: &Thresholds) -> Value {

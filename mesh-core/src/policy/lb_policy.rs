@@ -174,7 +174,7 @@ pub enum HashTableError {
     },
     /// Of a [`Maglev`].
     #[error(
-        "table_size must be a prime number of at most {}, not {_0}",
+        "must be a prime number of at most {}, not {_0}",
         Maglev::MAXIMUM_TABLE_SIZE
     )]
     TableSize(u32),

@@ -7,6 +7,8 @@ mod balancing;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod consistent_hash;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod discovery;

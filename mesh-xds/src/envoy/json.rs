@@ -156,6 +156,10 @@ fn one_scalar(at: &At<'_>, number: u32, kind: &Kind, scalar: &Scalar, out: &mut 
                 out,
             );
         }
+        Kind::Uint64 => {
+            let value = scalar::integer(text).and_then(|n| u64::try_from(n).ok());
+            number_of(value, "a whole number of at least 0", out);
+        }
         Kind::Int64 => {
             let value = scalar::integer(text).and_then(|n| i64::try_from(n).ok());
             number_of(value.map(i64::cast_unsigned), "a whole number", out);

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use mesh_core::{
     Mesh,
-    policy::{Discovery, LbPolicy, RouteAction},
+    policy::{Discovery, HashFunction, LbPolicy, Maglev, RingHash, RouteAction},
 };
 
 use super::EnvoySource;
@@ -56,8 +56,9 @@ fn a_bootstrap_loads_and_everything_knows_its_line() {
     );
     assert_eq!(cluster.overprovisioning_factor, 150);
     assert_eq!(config.assignments["static"].len(), 2);
+    let strict = config.clusters.iter().find(|c| &*c.name == "strict");
     assert!(
-        matches!(&config.clusters[4].discovery, Discovery::StrictDns { targets }
+        matches!(&strict.unwrap().discovery, Discovery::StrictDns { targets }
         if &*targets[0].hostname == "localhost" && targets[0].weight == 2)
     );
     let notes: Vec<_> = loaded.notes.iter().map(ToString::to_string).collect();
@@ -112,7 +113,7 @@ api_listener:
 fn unknown_unsupported_and_rejected_fields_are_told_with_their_lines() {
     let text = format!(
         "{CLUSTER}conect_timeout: 1s\nhealth_checks: []\ntransport_socket_matches: []\n\
-         lb_policy: RING_HASH\nload_assignment: {{ cluster_name: a, endpoints: [{{ priority: 999 }}] }}\n"
+         lb_policy: CLUSTER_PROVIDED\nload_assignment: {{ cluster_name: a, endpoints: [{{ priority: 999 }}] }}\n"
     );
     assert_eq!(
         problems(&text),
@@ -120,7 +121,7 @@ fn unknown_unsupported_and_rejected_fields_are_told_with_their_lines() {
 envoy.yaml:3: conect_timeout: unknown field, did you mean `connect_timeout`?
 envoy.yaml:4: health_checks: is not supported (active health checking)
 envoy.yaml:5: transport_socket_matches: is not supported (TLS is not supported yet)
-envoy.yaml:6: lb_policy: RING_HASH is not supported
+envoy.yaml:6: lb_policy: CLUSTER_PROVIDED is not supported
 envoy.yaml:7: load_assignment.endpoints[0].priority: must be from 0 to 128"
     );
 }
@@ -172,6 +173,95 @@ fn values_are_checked_by_protobufs_rules() {
             .filter_map(|l| Some(l.splitn(3, ':').nth(2)?.trim()))
             .collect();
         assert!(said.contains(&says), "{field}: {said:#?}");
+    }
+}
+
+#[test]
+fn tables_are_read_alike_from_lb_policy_and_from_extensions() {
+    let of = |text: &str| {
+        let loaded = EnvoySource::parse("envoy.yaml", &format!("{CLUSTER}{text}\n")).unwrap();
+        let notes: Vec<_> = loaded.notes.iter().map(ToString::to_string).collect();
+        (loaded.config.clusters[0].lb_policy.clone(), notes)
+    };
+    let extension = |package: &str, name: &str, fields: &str| {
+        of(&format!(
+            "load_balancing_policy: {{ policies: [{{ typed_extension_config: {{ name: a, typed_config: \
+             {{ '@type': a/envoy.extensions.load_balancing_policies.{package}.v3.{name}, {fields} }} }} }}] }}"
+        ))
+    };
+    let dns = "type: STRICT_DNS\nload_assignment: { cluster_name: a, endpoints: [{ lb_endpoints: [{ \
+               endpoint: { address: { socket_address: { address: b, port_value: 1 } } } }] }] }";
+    let by_hostname = "consistent_hashing_lb_config: { use_hostname_for_hashing: true }";
+
+    let mut ring = RingHash::try_new(10, 20).unwrap();
+    ring.hash_function = HashFunction::MurmurHash2;
+    ring.use_hostname_for_hashing = true;
+    let ring = (LbPolicy::RingHash(ring), vec![]);
+    let sizes = "minimum_ring_size: 10, maximum_ring_size: 20, hash_function: MURMUR_HASH_2";
+    let legacy = format!(
+        "{dns}\nlb_policy: RING_HASH\nring_hash_lb_config: {{ {sizes} }}\ncommon_lb_config: {{ {by_hostname} }}"
+    );
+    assert_eq!(of(&legacy), ring);
+    let deprecated = format!("{sizes}, use_hostname_for_hashing: true");
+    assert_eq!(extension("ring_hash", "RingHash", &deprecated), ring);
+    let new = format!("{sizes}, {by_hostname}");
+    assert_eq!(extension("ring_hash", "RingHash", &new), ring);
+    let defaults = (LbPolicy::RingHash(RingHash::default()), vec![]);
+    assert_eq!(of("lb_policy: RING_HASH"), defaults);
+    assert_eq!(extension("ring_hash", "RingHash", ""), defaults);
+
+    let mut table = Maglev::try_new(251).unwrap();
+    table.use_hostname_for_hashing = true;
+    let table = (LbPolicy::Maglev(table), vec![]);
+    let legacy = format!(
+        "{dns}\nlb_policy: MAGLEV\nmaglev_lb_config: {{ table_size: 251 }}\ncommon_lb_config: {{ {by_hostname} }}"
+    );
+    assert_eq!(of(&legacy), table);
+    let new = format!("table_size: 251, {by_hostname}");
+    assert_eq!(extension("maglev", "Maglev", &new), table);
+    let defaults = (LbPolicy::Maglev(Maglev::default()), vec![]);
+    assert_eq!(of("lb_policy: MAGLEV"), defaults);
+
+    let unread = of(&format!("{dns}\ncommon_lb_config: {{ {by_hostname} }}"));
+    assert_eq!(unread.0, LbPolicy::RoundRobin);
+    assert!(
+        unread.1[0].contains("only RING_HASH and MAGLEV read it"),
+        "{unread:?}"
+    );
+}
+
+#[test]
+fn tables_that_cannot_be_made_are_refused_by_place() {
+    for (text, says) in [
+        (
+            "lb_policy: RING_HASH\nring_hash_lb_config: { minimum_ring_size: 3, maximum_ring_size: 2 }",
+            "envoy.yaml:4: ring_hash_lb_config.minimum_ring_size: a ring has from 1 to 8388608 hashes \
+             and minimum_ring_size is at most maximum_ring_size, not 3 and 2",
+        ),
+        (
+            "lb_policy: RING_HASH\nring_hash_lb_config: { maximum_ring_size: 8388609 }",
+            "envoy.yaml:4: ring_hash_lb_config.maximum_ring_size: must be at most 8388608",
+        ),
+        (
+            "lb_policy: MAGLEV\nmaglev_lb_config: { table_size: 65536 }",
+            "envoy.yaml:4: maglev_lb_config.table_size: must be a prime number of at most 5000011, not 65536",
+        ),
+        (
+            "lb_policy: MAGLEV\ncommon_lb_config: { consistent_hashing_lb_config: { use_hostname_for_hashing: true } }",
+            "envoy.yaml:4: common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing: \
+             excludes type STATIC",
+        ),
+        (
+            "lb_policy: MAGLEV\nring_hash_lb_config: {}",
+            "envoy.yaml:4: ring_hash_lb_config: needs lb_policy RING_HASH",
+        ),
+        (
+            "lb_policy: RING_HASH\ncommon_lb_config: { consistent_hashing_lb_config: { hash_balance_factor: 150 } }",
+            "envoy.yaml:4: common_lb_config.consistent_hashing_lb_config.hash_balance_factor: is not \
+             supported (bounded loads)",
+        ),
+    ] {
+        assert_eq!(problems(&format!("{CLUSTER}{text}\n")), says);
     }
 }
 

@@ -32,8 +32,8 @@ pub use self::generated::{
                 previous_routes::v3 as previous_routes, safe_cross_scheme::v3 as safe_cross_scheme,
             },
             load_balancing_policies::{
-                least_request::v3 as least_request, random::v3 as random,
-                round_robin::v3 as round_robin,
+                common::v3 as common_lb, least_request::v3 as least_request, maglev::v3 as maglev,
+                random::v3 as random, ring_hash::v3 as ring_hash, round_robin::v3 as round_robin,
             },
             path::{
                 r#match::uri_template::v3 as uri_template_match,

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Double,
     Int64,
     Uint32,
+    Uint64,
     String,
     Bytes,
     Enum(&'static Enum),

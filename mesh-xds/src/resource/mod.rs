@@ -18,6 +18,7 @@ mod endpoint;
 mod filter;
 mod filter_chain_match;
 mod forward;
+mod hash_tables;
 mod header;
 mod internal_redirect;
 mod lb_policy;

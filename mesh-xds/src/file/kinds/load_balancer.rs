@@ -1,6 +1,7 @@
 //! `LoadBalancerSettings`.
 
-use mesh_core::policy::LbPolicy;
+use http::HeaderName;
+use mesh_core::policy::{HashPolicy, HashPolicyKind, LbPolicy, Maglev, RingHash};
 
 use super::locality::{self, LocalitySetting};
 use crate::file::{
@@ -12,6 +13,8 @@ use crate::file::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LoadBalancer {
     pub(crate) policy: LbPolicy,
+    /// Of `consistentHash`: what routes here are to hash.
+    pub(crate) hash: Option<HashPolicy>,
     pub(crate) locality: Option<LocalitySetting>,
 }
 
@@ -29,7 +32,7 @@ static LOAD_BALANCER: Schema = Schema::new(
     "LoadBalancerSettings",
     &[
         enforced("simple"),
-        not_yet("consistentHash"),
+        enforced("consistentHash"),
         enforced("localityLbSetting"),
         not_yet("zoneAwareLbSetting"),
         not_yet("warmup"),
@@ -40,32 +43,34 @@ static LOAD_BALANCER: Schema = Schema::new(
 static CONSISTENT_HASH: Schema = Schema::new(
     "ConsistentHashLB",
     &[
-        not_yet("httpHeaderName"),
-        not_yet("httpCookie"),
-        not_yet("useSourceIp"),
-        not_yet("httpQueryParameterName"),
-        not_yet("ringHash"),
-        not_yet("maglev"),
-        not_yet("minimumRingSize"),
+        enforced("httpHeaderName"),
+        enforced("httpCookie"),
+        enforced("useSourceIp"),
+        enforced("httpQueryParameterName"),
+        enforced("ringHash"),
+        enforced("maglev"),
+        enforced("minimumRingSize"),
     ],
 );
 
 static HTTP_COOKIE: Schema = Schema::new(
     "HTTPCookie",
     &[
-        not_yet("name"),
-        not_yet("path"),
-        not_yet("ttl"),
-        not_yet("attributes"),
+        enforced("name"),
+        enforced("path"),
+        enforced("ttl"),
+        enforced("attributes"),
     ],
 );
 
-static COOKIE_ATTRIBUTE: Schema =
-    Schema::new("HTTPCookie.Attribute", &[not_yet("name"), not_yet("value")]);
+static COOKIE_ATTRIBUTE: Schema = Schema::new(
+    "HTTPCookie.Attribute",
+    &[enforced("name"), enforced("value")],
+);
 
-static RING_HASH: Schema = Schema::new("RingHash", &[not_yet("minimumRingSize")]);
+static RING_HASH: Schema = Schema::new("RingHash", &[enforced("minimumRingSize")]);
 
-static MAGLEV: Schema = Schema::new("MagLev", &[not_yet("tableSize")]);
+static MAGLEV: Schema = Schema::new("MagLev", &[enforced("tableSize")]);
 
 static WARMUP: Schema = Schema::new(
     "WarmupConfiguration",
@@ -78,12 +83,10 @@ static WARMUP: Schema = Schema::new(
 
 pub(super) fn read(value: &Val<'_>) -> Option<LoadBalancer> {
     let obj = value.object(&LOAD_BALANCER)?;
-    let both = obj.unenforced("consistentHash").is_some() && obj.get("simple").is_some();
+    let hashing = obj.get("consistentHash");
+    let both = hashing.is_some() && obj.get("simple").is_some();
     if both {
         obj.fail("", "`simple` and `consistentHash` exclude each other");
-    }
-    if let Some(v) = obj.unenforced("consistentHash") {
-        consistent_hash(&v);
     }
     warmup(&obj);
     if let Some(v) = obj.unenforced("zoneAwareLbSetting") {
@@ -92,11 +95,16 @@ pub(super) fn read(value: &Val<'_>) -> Option<LoadBalancer> {
     let locality = obj
         .get("localityLbSetting")
         .and_then(|v| locality::read(&v));
-    let policy = match obj.get("simple") {
-        Some(simple) => simple_policy(&simple)?,
-        None => LbPolicy::default(),
+    let (policy, hash) = match (hashing, obj.get("simple")) {
+        (Some(hashing), _) => consistent_hash(&hashing)?,
+        (None, Some(simple)) => (simple_policy(&simple)?, None),
+        (None, None) => (LbPolicy::default(), None),
     };
-    Some(LoadBalancer { policy, locality })
+    Some(LoadBalancer {
+        policy,
+        hash,
+        locality,
+    })
 }
 
 fn simple_policy(value: &Val<'_>) -> Option<LbPolicy> {
@@ -119,62 +127,107 @@ fn simple_policy(value: &Val<'_>) -> Option<LbPolicy> {
     }
 }
 
-/// Validates `consistentHash`, which no balancer here can do yet.
-fn consistent_hash(value: &Val<'_>) {
-    let Some(obj) = value.object(&CONSISTENT_HASH) else {
-        return;
-    };
+/// The balancer, and what is hashed: nothing with `useSourceIp: false`, so that requests go anywhere.
+fn consistent_hash(value: &Val<'_>) -> Option<(LbPolicy, Option<HashPolicy>)> {
+    let obj = value.object(&CONSISTENT_HASH)?;
     let key = obj.one_of(&[
         "httpHeaderName",
         "httpCookie",
         "useSourceIp",
         "httpQueryParameterName",
     ]);
-    match key {
-        Some("httpCookie") => {
-            if let Some(cookie) = obj.object("httpCookie", &HTTP_COOKIE) {
-                http_cookie(&cookie);
+    let kind = match key {
+        Some("httpHeaderName") => {
+            let name = obj.text("httpHeaderName")?;
+            match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => Some(HashPolicyKind::Header {
+                    name,
+                    regex_rewrite: None,
+                }),
+                Err(_) => {
+                    obj.fail("httpHeaderName", format!("`{name}` is no header name"));
+                    None
+                }
             }
         }
-        Some("useSourceIp") => {
-            let _ = obj.boolean("useSourceIp");
-        }
-        Some(header) => {
-            if obj.text(header).is_some_and(|name| name.is_empty()) {
-                obj.fail(header, "must not be empty");
+        Some("httpCookie") => Some(http_cookie(&obj.object("httpCookie", &HTTP_COOKIE)?)?),
+        Some("useSourceIp") => obj
+            .boolean("useSourceIp")
+            .then_some(HashPolicyKind::SourceIp),
+        Some(parameter) => {
+            let name = obj.text(parameter)?;
+            if name.is_empty() {
+                obj.fail(parameter, "must not be empty");
             }
+            Some(HashPolicyKind::QueryParameter(name))
         }
-        None => obj.fail("", "must say what is hashed"),
-    }
-    obj.one_of(&["ringHash", "maglev", "minimumRingSize"]);
-    let size = |v: Option<Val<'_>>, max| v.and_then(|v| v.integer(0, max));
-    size(obj.get("minimumRingSize"), 8 << 20);
-    if let Some(ring) = obj.object("ringHash", &RING_HASH) {
-        size(ring.get("minimumRingSize"), 8 << 20);
-    }
-    if let Some(maglev) = obj.object("maglev", &MAGLEV) {
-        // Envoy's limit; it must be prime, too.
-        size(maglev.get("tableSize"), 5_000_011);
-    }
+        None => {
+            obj.fail("", "must say what is hashed");
+            None
+        }
+    };
+    let hash = kind.map(|kind| HashPolicy {
+        kind,
+        terminal: false,
+    });
+    Some((table(&obj)?, hash))
 }
 
-fn http_cookie(obj: &Obj<'_>) {
-    if obj
-        .required("name")
-        .and_then(|v| v.text())
-        .is_some_and(|n| n.is_empty())
-    {
+/// The table's kind and size; 0 stands for the default, as in istiod.
+fn table(obj: &Obj<'_>) -> Option<LbPolicy> {
+    let ring = |obj: &Obj<'_>| {
+        let Some(value) = obj.get("minimumRingSize") else {
+            return Some(RingHash::default());
+        };
+        let most = RingHash::MAXIMUM_RING_SIZE;
+        let size = value.integer(0, most.into())?;
+        match u32::try_from(size).ok()? {
+            0 => Some(RingHash::default()),
+            size => RingHash::try_new(size, most).ok(),
+        }
+    };
+    obj.one_of(&["ringHash", "maglev", "minimumRingSize"]);
+    if let Some(stanza) = obj.get("maglev") {
+        let stanza = stanza.object(&MAGLEV)?;
+        let size = match stanza.get("tableSize") {
+            Some(value) => value.integer(0, Maglev::MAXIMUM_TABLE_SIZE.into())?,
+            None => 0,
+        };
+        let table = match u32::try_from(size).ok()? {
+            0 => Ok(Maglev::default()),
+            size => Maglev::try_new(size),
+        };
+        let table = table.map_err(|error| stanza.fail("tableSize", error.to_string()));
+        return table.ok().map(LbPolicy::Maglev);
+    }
+    let ring = match obj.get("ringHash") {
+        Some(stanza) => ring(&stanza.object(&RING_HASH)?),
+        None => ring(obj),
+    };
+    ring.map(LbPolicy::RingHash)
+}
+
+fn http_cookie(obj: &Obj<'_>) -> Option<HashPolicyKind> {
+    let name = obj.required("name")?.text()?;
+    if name.is_empty() {
         obj.fail("name", "must not be empty");
     }
-    let _ = obj.text("path");
-    // 0 is a session's cookie.
-    let _ = obj.get("ttl").and_then(|v| v.duration());
-    for attribute in obj.list("attributes") {
-        if let Some(attribute) = attribute.object(&COOKIE_ATTRIBUTE) {
-            let _ = attribute.required("name").and_then(|v| v.text());
-            let _ = attribute.text("value");
-        }
-    }
+    let attribute = |value: Val<'_>| {
+        let obj = value.object(&COOKIE_ATTRIBUTE)?;
+        let name = obj.required("name")?.text()?;
+        Some((name, obj.text("value").unwrap_or_default()))
+    };
+    Some(HashPolicyKind::Cookie {
+        name,
+        // 0 is a session's cookie.
+        ttl: obj.get("ttl").and_then(|v| v.duration()),
+        path: obj.text("path").unwrap_or_default(),
+        attributes: obj
+            .list("attributes")
+            .into_iter()
+            .filter_map(attribute)
+            .collect(),
+    })
 }
 
 /// Validates `warmup`, which no balancer here can do yet.

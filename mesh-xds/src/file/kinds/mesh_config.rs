@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mesh_core::policy::{RetryPolicy, TcpKeepalive};
+use mesh_core::policy::TcpKeepalive;
 
 use super::{
     common::ExportTo,
@@ -14,7 +14,7 @@ use super::{
     locality::{self, LocalitySetting},
     outbound_traffic_policy::{self, OutboundMode},
     outlier_detection::{self, OutlierSettings},
-    retry,
+    retry::{self, Retries},
 };
 use crate::file::{
     reader::Val,
@@ -35,7 +35,7 @@ pub(crate) struct MeshConfig {
     pub(crate) destination_rule_export_to: ExportTo,
     pub(crate) locality: Option<LocalitySetting>,
     /// For routes without `retries`.
-    pub(crate) retry: Option<Arc<RetryPolicy>>,
+    pub(crate) retry: Retries,
     pub(crate) outbound: Option<OutboundMode>,
     /// For clusters whose rule has none.
     pub(crate) connection_pool: Option<ConnectionPoolSettings>,
@@ -54,7 +54,7 @@ impl Default for MeshConfig {
             virtual_service_export_to: ExportTo::default(),
             destination_rule_export_to: ExportTo::default(),
             locality: None,
-            retry: Some(Arc::new(retry::default_policy())),
+            retry: Retries::default(),
             outbound: None,
             connection_pool: None,
             outlier_detection: None,
@@ -146,7 +146,7 @@ pub(super) fn read(value: &Val<'_>) -> Option<MeshConfig> {
         .get("h2UpgradePolicy")
         .and_then(|v| v.choice(&[("DO_NOT_UPGRADE", 0, false), ("UPGRADE", 1, true)]));
     let retry = match obj.get("defaultHttpRetryPolicy") {
-        Some(v) => retry::read(&v)?.map(Arc::new),
+        Some(v) => retry::read(&v)?,
         None => default.retry,
     };
     let policy = obj.object("defaultTrafficPolicy", &DEFAULT_TRAFFIC_POLICY);

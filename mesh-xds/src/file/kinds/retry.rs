@@ -1,5 +1,7 @@
 //! `HTTPRetry` and the policy that applies without one.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use mesh_core::policy::{RetryBackOff, RetryOn, RetryPolicy};
 
@@ -23,6 +25,38 @@ static HTTP_RETRY: Schema = Schema::new(
     ],
 );
 
+/// The `retries` of a route, or of all that have none.
+#[derive(Clone, Debug)]
+pub(crate) struct Retries {
+    /// `None`: they are off.
+    policy: Option<Arc<RetryPolicy>>,
+    /// Whether `retryIgnorePreviousHosts` is given.
+    says_hosts: bool,
+}
+
+impl Retries {
+    /// The policy. A request that is placed by its hash is retried there, unless told otherwise.
+    pub(crate) fn policy(&self, is_hashed: bool) -> Option<Arc<RetryPolicy>> {
+        let policy = self.policy.clone()?;
+        if !is_hashed || self.says_hosts {
+            return Some(policy);
+        }
+        Some(Arc::new(RetryPolicy {
+            previous_hosts: false,
+            ..RetryPolicy::clone(&policy)
+        }))
+    }
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            policy: Some(Arc::new(default_policy())),
+            says_hosts: false,
+        }
+    }
+}
+
 /// Istio's retries for a route without a `retries` stanza: two, of requests that the upstream did
 /// not process. The list of status codes is empty, so a 503 *response* is not retried.
 pub(crate) fn default_policy() -> RetryPolicy {
@@ -39,8 +73,8 @@ pub(crate) fn default_policy() -> RetryPolicy {
     policy
 }
 
-/// The stanza; `Some(None)` is `attempts: 0`, which switches retries off.
-pub(super) fn read(value: &Val<'_>) -> Option<Option<RetryPolicy>> {
+/// The stanza; `attempts: 0` switches retries off.
+pub(super) fn read(value: &Val<'_>) -> Option<Retries> {
     let obj = value.object(&HTTP_RETRY)?;
     let attempts = obj.uint32("attempts").unwrap_or(0);
     let mut policy = default_policy();
@@ -49,7 +83,9 @@ pub(super) fn read(value: &Val<'_>) -> Option<Option<RetryPolicy>> {
     if let Some(value) = obj.get("retryOn") {
         retry_on(&value, &mut policy);
     }
-    if let Some(value) = obj.get("retryIgnorePreviousHosts") {
+    let hosts = obj.get("retryIgnorePreviousHosts");
+    let says_hosts = hosts.is_some();
+    if let Some(value) = hosts {
         policy.previous_hosts = value.boolean()?;
     }
     if let Some(base) = obj.duration("backoff") {
@@ -65,9 +101,11 @@ pub(super) fn read(value: &Val<'_>) -> Option<Option<RetryPolicy>> {
     }
     if attempts == 0 {
         check_disabled(&obj);
-        return Some(None);
     }
-    Some(Some(policy))
+    Some(Retries {
+        policy: (attempts > 0).then(|| Arc::new(policy)),
+        says_hosts,
+    })
 }
 
 /// `attempts: 0` beside other fields is what Istio's validation refuses.

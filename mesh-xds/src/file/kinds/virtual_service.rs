@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mesh_core::policy::{Cors, DirectResponse, Fault, RetryPolicy};
+use mesh_core::policy::{Cors, DirectResponse, Fault};
 
 use super::{
     common::ExportTo,
@@ -13,7 +13,7 @@ use super::{
     http_action::{self, HttpRedirect, Rewrite},
     http_match::{self, HttpMatch},
     mirror::{self, Mirror},
-    retry,
+    retry::{self, Retries},
     tcp_route::{self, L4Route},
     tls_route,
 };
@@ -45,8 +45,7 @@ pub(crate) struct HttpRoute {
     pub(crate) action: Action,
     /// 0 is off, which is the default too.
     pub(crate) timeout: Option<Duration>,
-    /// `Some(None)`: retries are off.
-    pub(crate) retry: Option<Option<Arc<RetryPolicy>>>,
+    pub(crate) retry: Option<Retries>,
     pub(crate) rewrite: Option<Rewrite>,
     pub(crate) headers: Option<HeaderOps>,
     pub(crate) fault: Option<Fault>,
@@ -192,14 +191,13 @@ fn http_route(value: &Val<'_>, namespace: &str, in_delegate: bool) -> Option<Htt
             "sets the host, which `rewrite.authority` sets too",
         );
     }
-    let retry = obj.get("retries").and_then(|v| retry::read(&v));
     let matches = obj.list("match");
     Some(HttpRoute {
         at: obj.at(),
         name: obj.text("name").unwrap_or_else(|| Arc::from("")),
         matches: matches.iter().filter_map(http_match::read).collect(),
         timeout: timeout(&obj),
-        retry: retry.map(|policy| policy.map(Arc::new)),
+        retry: obj.get("retries").and_then(|v| retry::read(&v)),
         rewrite,
         headers,
         fault: obj.get("fault").and_then(|v| fault::read(&v)),

@@ -2,6 +2,7 @@
 
 mod clusters;
 mod connections;
+mod consistent_hash;
 mod delegates;
 mod discovery;
 mod every_field;

@@ -33,7 +33,6 @@ fn a_known_field_that_is_not_enforced_is_refused() {
     assert!(problems[0].contains("is not supported yet"), "{problems:?}");
     for block in [
         "tls: {mode: ISTIO_MUTUAL}",
-        "loadBalancer: {consistentHash: {useSourceIp: true}}",
         "loadBalancer: {localityLbSetting: {distribute: []}}",
         "loadBalancer: {warmup: {duration: 1s}}",
     ] {

@@ -3,7 +3,7 @@
 
 use std::{cell::Cell, collections::HashSet, sync::Arc};
 
-use mesh_core::policy::{Metadata, Name};
+use mesh_core::policy::{HashPolicy, Metadata, Name};
 
 use super::{Map, scope::Scope, wildcards::Wildcards};
 use crate::file::{
@@ -270,6 +270,30 @@ impl<'a> Merged<'a> {
 
     pub(super) fn subset(&self, name: &str) -> Option<&'a Subset> {
         self.by_name.get(name).copied()
+    }
+
+    /// What routes to this destination hash, as istiod's `hashForHTTPDestination` chooses it. A port's
+    /// counts only where the destination names the port, and one that hashes nothing hides no other:
+    /// none of this need be of the balancer that [`policy`](Self::policy) finds.
+    pub(super) fn hash_policy(
+        &self,
+        port: Option<u16>,
+        subset: Option<&str>,
+    ) -> Option<HashPolicy> {
+        let subset = subset.and_then(|name| self.subset(name));
+        let of_subset = subset.and_then(|s| s.policy.as_ref());
+        let policies = of_subset.into_iter().chain(self.policy);
+        let mut hashes = policies.flat_map(|policy| {
+            let of_port = policy
+                .ports
+                .iter()
+                .find(|(number, _)| Some(*number) == port);
+            let blocks = of_port.map(|(_, blocks)| blocks).into_iter();
+            blocks
+                .chain([&policy.blocks])
+                .filter_map(|blocks| blocks.load_balancer.as_ref()?.hash.clone())
+        });
+        hashes.next()
     }
 
     /// The policy of a port, or of a subset on that port.

@@ -103,7 +103,7 @@ pub(crate) fn translate(
     }
     let destination_rules = DestinationRules::new(documents, &scope, &mut notes);
     let routes = Routes::new(&scope, &services, &destination_rules);
-    let gateway = GatewayRoutes::new(documents, &scope, &services, &mut notes);
+    let gateway = GatewayRoutes::new(documents, &scope, &services, &destination_rules, &mut notes);
 
     let mut ports: BTreeSet<u16> = services.http_ports().collect();
     if !rules.candidates.is_empty() {

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use mesh_core::policy::{
-    ClusterSpecifier, FilterOverride, ForwardAction, HeaderMutation, HostRewrite, Name,
+    ClusterSpecifier, FilterOverride, ForwardAction, HashPolicy, HeaderMutation, HostRewrite, Name,
     PathMatcher, RequestMirror, Route, RouteAction, RouteMatch, Timeouts, WeightedCluster,
     WeightedClusters,
 };
@@ -37,18 +37,6 @@ pub(super) struct Routes<'a> {
     notes: RefCell<Vec<Note>>,
 }
 
-/// Where a service that no rule claims sends everything.
-pub(super) fn default_route(scope: &Scope<'_>, service: &Service, port: u16) -> Route {
-    let cluster = ClusterSpecifier::Cluster(cluster_name(port, "", &service.host));
-    let mut action = ForwardAction::to(cluster);
-    action.timeouts = timeouts(None);
-    action.retry_policy = scope.mesh.retry.clone();
-    let mut route = Route::new(RouteMatch::any(), action.into());
-    route.name = "default".into();
-    route.origin = service.origin.clone();
-    route
-}
-
 /// istiod's `setTimeout`: gRPC requests are limited by their `grpc-timeout`, too.
 pub(in crate::file::translate) fn timeouts(timeout: Option<Duration>) -> Timeouts {
     Timeouts {
@@ -75,6 +63,26 @@ impl<'a> Routes<'a> {
 
     pub(super) fn finish(self) -> (Implied, Vec<Note>) {
         (self.implied.into_inner(), self.notes.into_inner())
+    }
+
+    /// Where a service that no rule claims sends everything.
+    pub(super) fn default_route(&self, service: &Service, port: u16) -> Route {
+        let cluster = ClusterSpecifier::Cluster(cluster_name(port, "", &service.host));
+        let mut action = ForwardAction::to(cluster);
+        let rule = self
+            .destination_rules
+            .of(&service.host, service.namespace.as_deref());
+        action.hash_policy = rule
+            .and_then(|rule| rule.hash_policy(Some(port), None))
+            .into_iter()
+            .collect();
+        action.timeouts = timeouts(None);
+        // Here istiod does not look at the hash.
+        action.retry_policy = self.scope.mesh.retry.policy(false);
+        let mut route = Route::new(RouteMatch::any(), action.into());
+        route.name = "default".into();
+        route.origin = service.origin.clone();
+        route
     }
 
     /// The rule's routes for requests that dialled `port`, in order, up to the first that matches
@@ -174,8 +182,13 @@ impl<'a> Routes<'a> {
         let mut action = ForwardAction::to(specifier);
         action.path_rewrite = http.rewrite.as_ref().and_then(|r| r.path.clone());
         action.host_rewrite = authority.map(HostRewrite::Literal);
-        let retry = http.retry.as_ref();
-        action.retry_policy = retry.unwrap_or(&self.scope.mesh.retry).clone();
+        let reached = destinations
+            .iter()
+            .filter(|d| d.weight > 0 || destinations.len() == 1);
+        action.hash_policy = reached.filter_map(|d| self.hash_policy(&d.to)).collect();
+        let retry = http.retry.as_ref().unwrap_or(&self.scope.mesh.retry);
+        let is_hashed = destinations.len() == 1 && !action.hash_policy.is_empty();
+        action.retry_policy = retry.policy(is_hashed);
         action.timeouts = timeouts(http.timeout);
         let mirrors = http.mirror.destinations();
         action.mirrors = mirrors
@@ -247,6 +260,13 @@ impl<'a> Routes<'a> {
             }
         }
         name
+    }
+
+    /// What the destination's rule says to hash.
+    fn hash_policy(&self, to: &Destination) -> Option<HashPolicy> {
+        let host = host::resolve(&to.host, &to.namespace, &self.scope.domain);
+        let rule = self.destination_rules.of(&host, self.namespace_of(&host))?;
+        rule.hash_policy(to.port, to.subset.as_ref().map(|(name, _)| &**name))
     }
 
     /// Warns of a cluster that will not exist.

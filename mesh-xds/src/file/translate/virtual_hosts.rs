@@ -10,7 +10,7 @@ use mesh_core::policy::{
 use super::{
     Client, Set,
     gateway::GatewayRoutes,
-    routes::{Routes, default_route},
+    routes::Routes,
     scope::Scope,
     services::{Service, Services},
     virtual_services::{Candidate, VirtualServices},
@@ -94,7 +94,7 @@ pub(super) fn on_port(
         }
     }
     for service in unclaimed.into_values() {
-        let routes = vec![default_route(scope, service, port)];
+        let routes = vec![routes.default_route(service, port)];
         let origin = service.origin.clone();
         hosts.add(&service.host, &service.addresses, routes, origin);
     }

@@ -38,7 +38,7 @@ pub struct Cluster {
     pub load_balancing_policy: ::core::option::Option<LoadBalancingPolicy>,
     #[prost(oneof = "cluster::ClusterDiscoveryType", tags = "2")]
     pub cluster_discovery_type: ::core::option::Option<cluster::ClusterDiscoveryType>,
-    #[prost(oneof = "cluster::LbConfig", tags = "37")]
+    #[prost(oneof = "cluster::LbConfig", tags = "23, 52, 37")]
     pub lb_config: ::core::option::Option<cluster::LbConfig>,
 }
 /// Nested message and enum types in `Cluster`.
@@ -210,12 +210,109 @@ pub mod cluster {
             "/envoy.config.cluster.v3.Cluster.LeastRequestLbConfig".into()
         }
     }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct RingHashLbConfig {
+        #[prost(message, optional, tag = "1")]
+        pub minimum_ring_size: ::core::option::Option<u64>,
+        #[prost(enumeration = "ring_hash_lb_config::HashFunction", tag = "3")]
+        pub hash_function: i32,
+        #[prost(message, optional, tag = "4")]
+        pub maximum_ring_size: ::core::option::Option<u64>,
+    }
+    /// Nested message and enum types in `RingHashLbConfig`.
+    pub mod ring_hash_lb_config {
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            PartialOrd,
+            Ord,
+            ::prost::Enumeration
+        )]
+        #[repr(i32)]
+        pub enum HashFunction {
+            XxHash = 0,
+            MurmurHash2 = 1,
+        }
+        impl HashFunction {
+            /// String value of the enum field names used in the ProtoBuf definition.
+            ///
+            /// The values are not transformed in any way and thus are considered stable
+            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            pub fn as_str_name(&self) -> &'static str {
+                match self {
+                    Self::XxHash => "XX_HASH",
+                    Self::MurmurHash2 => "MURMUR_HASH_2",
+                }
+            }
+            /// Creates an enum from field names used in the ProtoBuf definition.
+            pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+                match value {
+                    "XX_HASH" => Some(Self::XxHash),
+                    "MURMUR_HASH_2" => Some(Self::MurmurHash2),
+                    _ => None,
+                }
+            }
+        }
+    }
+    impl ::prost::Name for RingHashLbConfig {
+        const NAME: &'static str = "RingHashLbConfig";
+        const PACKAGE: &'static str = "envoy.config.cluster.v3";
+        fn full_name() -> ::prost::alloc::string::String {
+            "envoy.config.cluster.v3.Cluster.RingHashLbConfig".into()
+        }
+        fn type_url() -> ::prost::alloc::string::String {
+            "/envoy.config.cluster.v3.Cluster.RingHashLbConfig".into()
+        }
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MaglevLbConfig {
+        #[prost(message, optional, tag = "1")]
+        pub table_size: ::core::option::Option<u64>,
+    }
+    impl ::prost::Name for MaglevLbConfig {
+        const NAME: &'static str = "MaglevLbConfig";
+        const PACKAGE: &'static str = "envoy.config.cluster.v3";
+        fn full_name() -> ::prost::alloc::string::String {
+            "envoy.config.cluster.v3.Cluster.MaglevLbConfig".into()
+        }
+        fn type_url() -> ::prost::alloc::string::String {
+            "/envoy.config.cluster.v3.Cluster.MaglevLbConfig".into()
+        }
+    }
     #[derive(Clone, Copy, PartialEq, ::prost::Message)]
     pub struct CommonLbConfig {
         #[prost(message, optional, tag = "1")]
         pub healthy_panic_threshold: ::core::option::Option<
             super::super::super::super::r#type::v3::Percent,
         >,
+        #[prost(message, optional, tag = "7")]
+        pub consistent_hashing_lb_config: ::core::option::Option<
+            common_lb_config::ConsistentHashingLbConfig,
+        >,
+    }
+    /// Nested message and enum types in `CommonLbConfig`.
+    pub mod common_lb_config {
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct ConsistentHashingLbConfig {
+            #[prost(bool, tag = "1")]
+            pub use_hostname_for_hashing: bool,
+        }
+        impl ::prost::Name for ConsistentHashingLbConfig {
+            const NAME: &'static str = "ConsistentHashingLbConfig";
+            const PACKAGE: &'static str = "envoy.config.cluster.v3";
+            fn full_name() -> ::prost::alloc::string::String {
+                "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig"
+                    .into()
+            }
+            fn type_url() -> ::prost::alloc::string::String {
+                "/envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig"
+                    .into()
+            }
+        }
     }
     impl ::prost::Name for CommonLbConfig {
         const NAME: &'static str = "CommonLbConfig";
@@ -330,6 +427,10 @@ pub mod cluster {
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum LbConfig {
+        #[prost(message, tag = "23")]
+        RingHashLbConfig(RingHashLbConfig),
+        #[prost(message, tag = "52")]
+        MaglevLbConfig(MaglevLbConfig),
         #[prost(message, tag = "37")]
         LeastRequestLbConfig(LeastRequestLbConfig),
     }

@@ -103,14 +103,29 @@ include!("envoy.extensions.internal_redirect.safe_cross_scheme.v3.rs");
 }
 }
 pub mod load_balancing_policies {
+pub mod common {
+pub mod v3 {
+include!("envoy.extensions.load_balancing_policies.common.v3.rs");
+}
+}
 pub mod least_request {
 pub mod v3 {
 include!("envoy.extensions.load_balancing_policies.least_request.v3.rs");
 }
 }
+pub mod maglev {
+pub mod v3 {
+include!("envoy.extensions.load_balancing_policies.maglev.v3.rs");
+}
+}
 pub mod random {
 pub mod v3 {
 include!("envoy.extensions.load_balancing_policies.random.v3.rs");
+}
+}
+pub mod ring_hash {
+pub mod v3 {
+include!("envoy.extensions.load_balancing_policies.ring_hash.v3.rs");
 }
 }
 pub mod round_robin {

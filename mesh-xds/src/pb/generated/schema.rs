@@ -10,10 +10,13 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &CONFIG_CLUSTER_V3_CIRCUIT_BREAKERS_THRESHOLDS_RETRY_BUDGET,
     &CONFIG_CLUSTER_V3_CLUSTER,
     &CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG,
+    &CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG_CONSISTENT_HASHING_LB_CONFIG,
     &CONFIG_CLUSTER_V3_CLUSTER_EDS_CLUSTER_CONFIG,
     &CONFIG_CLUSTER_V3_CLUSTER_LB_SUBSET_CONFIG,
     &CONFIG_CLUSTER_V3_CLUSTER_LB_SUBSET_CONFIG_LB_SUBSET_SELECTOR,
     &CONFIG_CLUSTER_V3_CLUSTER_LEAST_REQUEST_LB_CONFIG,
+    &CONFIG_CLUSTER_V3_CLUSTER_MAGLEV_LB_CONFIG,
+    &CONFIG_CLUSTER_V3_CLUSTER_RING_HASH_LB_CONFIG,
     &CONFIG_CLUSTER_V3_LOAD_BALANCING_POLICY,
     &CONFIG_CLUSTER_V3_LOAD_BALANCING_POLICY_POLICY,
     &CONFIG_CLUSTER_V3_OUTLIER_DETECTION,
@@ -98,8 +101,11 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &EXTENSIONS_INTERNAL_REDIRECT_ALLOW_LISTED_ROUTES_V3_ALLOW_LISTED_ROUTES_CONFIG,
     &EXTENSIONS_INTERNAL_REDIRECT_PREVIOUS_ROUTES_V3_PREVIOUS_ROUTES_CONFIG,
     &EXTENSIONS_INTERNAL_REDIRECT_SAFE_CROSS_SCHEME_V3_SAFE_CROSS_SCHEME_CONFIG,
+    &EXTENSIONS_LOAD_BALANCING_POLICIES_COMMON_V3_CONSISTENT_HASHING_LB_CONFIG,
     &EXTENSIONS_LOAD_BALANCING_POLICIES_LEAST_REQUEST_V3_LEAST_REQUEST,
+    &EXTENSIONS_LOAD_BALANCING_POLICIES_MAGLEV_V3_MAGLEV,
     &EXTENSIONS_LOAD_BALANCING_POLICIES_RANDOM_V3_RANDOM,
+    &EXTENSIONS_LOAD_BALANCING_POLICIES_RING_HASH_V3_RING_HASH,
     &EXTENSIONS_LOAD_BALANCING_POLICIES_ROUND_ROBIN_V3_ROUND_ROBIN,
     &EXTENSIONS_PATH_MATCH_URI_TEMPLATE_V3_URI_TEMPLATE_MATCH_CONFIG,
     &EXTENSIONS_PATH_REWRITE_URI_TEMPLATE_V3_URI_TEMPLATE_REWRITE_CONFIG,
@@ -224,7 +230,7 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER: Message = Message {
         Field { number: 20, name: "cleanup_interval", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("has no effect on the discovery types supported") },
         Field { number: 21, name: "upstream_bind_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
         Field { number: 22, name: "lb_subset_config", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_LB_SUBSET_CONFIG), repeated: false, oneof: None, support: Support::Read },
-        Field { number: 23, name: "ring_hash_lb_config", kind: Kind::Bytes, repeated: false, oneof: Some("lb_config"), support: Support::Rejected("only ROUND_ROBIN, LEAST_REQUEST and RANDOM are supported") },
+        Field { number: 23, name: "ring_hash_lb_config", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_RING_HASH_LB_CONFIG), repeated: false, oneof: Some("lb_config"), support: Support::Read },
         Field { number: 24, name: "transport_socket", kind: Kind::Message(&CONFIG_CORE_V3_TRANSPORT_SOCKET), repeated: false, oneof: None, support: Support::Read },
         Field { number: 25, name: "metadata", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("read by nothing here") },
         Field { number: 26, name: "protocol_selection", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("deprecated; typed_extension_protocol_options replaces it") },
@@ -235,7 +241,7 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER: Message = Message {
         Field { number: 31, name: "close_connections_on_host_health_failure", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("active health checking") },
         Field { number: 32, name: "ignore_health_on_host_removal", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("active health checking") },
         Field { number: 33, name: "load_assignment", kind: Kind::Message(&CONFIG_ENDPOINT_V3_CLUSTER_LOAD_ASSIGNMENT), repeated: false, oneof: None, support: Support::Read },
-        Field { number: 34, name: "original_dst_lb_config", kind: Kind::Bytes, repeated: false, oneof: Some("lb_config"), support: Support::Rejected("only ROUND_ROBIN, LEAST_REQUEST and RANDOM are supported") },
+        Field { number: 34, name: "original_dst_lb_config", kind: Kind::Bytes, repeated: false, oneof: Some("lb_config"), support: Support::Rejected("only STATIC, STRICT_DNS, LOGICAL_DNS and EDS are supported") },
         Field { number: 36, name: "typed_extension_protocol_options", kind: Kind::Map(&Kind::Any), repeated: false, oneof: None, support: Support::Read },
         Field { number: 37, name: "least_request_lb_config", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_LEAST_REQUEST_LB_CONFIG), repeated: false, oneof: Some("lb_config"), support: Support::Read },
         Field { number: 38, name: "cluster_type", kind: Kind::Bytes, repeated: false, oneof: Some("cluster_discovery_type"), support: Support::Rejected("only STATIC, STRICT_DNS, LOGICAL_DNS and EDS are supported") },
@@ -252,7 +258,7 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER: Message = Message {
         Field { number: 49, name: "track_cluster_stats", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("statistics") },
         Field { number: 50, name: "preconnect_policy", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
         Field { number: 51, name: "connection_pool_per_downstream_connection", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
-        Field { number: 52, name: "maglev_lb_config", kind: Kind::Bytes, repeated: false, oneof: Some("lb_config"), support: Support::Rejected("only ROUND_ROBIN, LEAST_REQUEST and RANDOM are supported") },
+        Field { number: 52, name: "maglev_lb_config", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_MAGLEV_LB_CONFIG), repeated: false, oneof: Some("lb_config"), support: Support::Read },
         Field { number: 53, name: "dns_resolution_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("names are looked up every 5 s, as the system does it") },
         Field { number: 54, name: "wait_for_warm_on_init", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("has no effect on the discovery types supported") },
         Field { number: 55, name: "typed_dns_resolver_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("names are looked up every 5 s, as the system does it") },
@@ -275,8 +281,16 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG: Message = Message 
         Field { number: 4, name: "update_merge_window", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("every update is applied at once") },
         Field { number: 5, name: "ignore_new_hosts_until_first_hc", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("active health checking") },
         Field { number: 6, name: "close_connections_on_host_set_change", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
-        Field { number: 7, name: "consistent_hashing_lb_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("hashing balancers") },
+        Field { number: 7, name: "consistent_hashing_lb_config", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG_CONSISTENT_HASHING_LB_CONFIG), repeated: false, oneof: None, support: Support::Read },
         Field { number: 8, name: "override_host_status", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("stateful sessions") },
+    ],
+};
+
+pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG_CONSISTENT_HASHING_LB_CONFIG: Message = Message {
+    name: "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig",
+    fields: &[
+        Field { number: 1, name: "use_hostname_for_hashing", kind: Kind::Bool, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "hash_balance_factor", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("bounded loads") },
     ],
 };
 
@@ -318,6 +332,22 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_LEAST_REQUEST_LB_CONFIG: Message = M
         Field { number: 1, name: "choice_count", kind: Kind::Wrapper(&Kind::Uint32), repeated: false, oneof: None, support: Support::Read },
         Field { number: 2, name: "active_request_bias", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
         Field { number: 3, name: "slow_start_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
+    ],
+};
+
+pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_MAGLEV_LB_CONFIG: Message = Message {
+    name: "envoy.config.cluster.v3.Cluster.MaglevLbConfig",
+    fields: &[
+        Field { number: 1, name: "table_size", kind: Kind::Wrapper(&Kind::Uint64), repeated: false, oneof: None, support: Support::Read },
+    ],
+};
+
+pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_RING_HASH_LB_CONFIG: Message = Message {
+    name: "envoy.config.cluster.v3.Cluster.RingHashLbConfig",
+    fields: &[
+        Field { number: 1, name: "minimum_ring_size", kind: Kind::Wrapper(&Kind::Uint64), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 3, name: "hash_function", kind: Kind::Enum(&CONFIG_CLUSTER_V3_CLUSTER_RING_HASH_LB_CONFIG_HASH_FUNCTION), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 4, name: "maximum_ring_size", kind: Kind::Wrapper(&Kind::Uint64), repeated: false, oneof: None, support: Support::Read },
     ],
 };
 
@@ -1413,6 +1443,15 @@ pub(crate) static EXTENSIONS_INTERNAL_REDIRECT_SAFE_CROSS_SCHEME_V3_SAFE_CROSS_S
     ],
 };
 
+pub(crate) static EXTENSIONS_LOAD_BALANCING_POLICIES_COMMON_V3_CONSISTENT_HASHING_LB_CONFIG: Message = Message {
+    name: "envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig",
+    fields: &[
+        Field { number: 1, name: "use_hostname_for_hashing", kind: Kind::Bool, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "hash_balance_factor", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("bounded loads") },
+        Field { number: 3, name: "hash_policy", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("a route's are supported") },
+    ],
+};
+
 pub(crate) static EXTENSIONS_LOAD_BALANCING_POLICIES_LEAST_REQUEST_V3_LEAST_REQUEST: Message = Message {
     name: "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
     fields: &[
@@ -1425,10 +1464,32 @@ pub(crate) static EXTENSIONS_LOAD_BALANCING_POLICIES_LEAST_REQUEST_V3_LEAST_REQU
     ],
 };
 
+pub(crate) static EXTENSIONS_LOAD_BALANCING_POLICIES_MAGLEV_V3_MAGLEV: Message = Message {
+    name: "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
+    fields: &[
+        Field { number: 1, name: "table_size", kind: Kind::Wrapper(&Kind::Uint64), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "consistent_hashing_lb_config", kind: Kind::Message(&EXTENSIONS_LOAD_BALANCING_POLICIES_COMMON_V3_CONSISTENT_HASHING_LB_CONFIG), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 3, name: "locality_weighted_lb_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("balancing by locality") },
+    ],
+};
+
 pub(crate) static EXTENSIONS_LOAD_BALANCING_POLICIES_RANDOM_V3_RANDOM: Message = Message {
     name: "envoy.extensions.load_balancing_policies.random.v3.Random",
     fields: &[
         Field { number: 1, name: "locality_lb_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("balancing by locality") },
+    ],
+};
+
+pub(crate) static EXTENSIONS_LOAD_BALANCING_POLICIES_RING_HASH_V3_RING_HASH: Message = Message {
+    name: "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash",
+    fields: &[
+        Field { number: 1, name: "hash_function", kind: Kind::Enum(&EXTENSIONS_LOAD_BALANCING_POLICIES_RING_HASH_V3_RING_HASH_HASH_FUNCTION), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "minimum_ring_size", kind: Kind::Wrapper(&Kind::Uint64), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 3, name: "maximum_ring_size", kind: Kind::Wrapper(&Kind::Uint64), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 4, name: "use_hostname_for_hashing", kind: Kind::Bool, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 5, name: "hash_balance_factor", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("bounded loads") },
+        Field { number: 6, name: "consistent_hashing_lb_config", kind: Kind::Message(&EXTENSIONS_LOAD_BALANCING_POLICIES_COMMON_V3_CONSISTENT_HASHING_LB_CONFIG), repeated: false, oneof: None, support: Support::Read },
+        Field { number: 7, name: "locality_weighted_lb_config", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("balancing by locality") },
     ],
 };
 
@@ -1593,6 +1654,13 @@ static CONFIG_CLUSTER_V3_CLUSTER_LB_SUBSET_CONFIG_LB_SUBSET_SELECTOR_LB_SUBSET_S
     ],
 };
 
+static CONFIG_CLUSTER_V3_CLUSTER_RING_HASH_LB_CONFIG_HASH_FUNCTION: Enum = Enum {
+    values: &[
+        ("XX_HASH", 0),
+        ("MURMUR_HASH_2", 1),
+    ],
+};
+
 static CONFIG_CORE_V3_HEADER_VALUE_OPTION_HEADER_APPEND_ACTION: Enum = Enum {
     values: &[
         ("APPEND_IF_EXISTS_OR_ADD", 0),
@@ -1672,6 +1740,14 @@ static EXTENSIONS_LOAD_BALANCING_POLICIES_LEAST_REQUEST_V3_LEAST_REQUEST_SELECTI
     values: &[
         ("N_CHOICES", 0),
         ("FULL_SCAN", 1),
+    ],
+};
+
+static EXTENSIONS_LOAD_BALANCING_POLICIES_RING_HASH_V3_RING_HASH_HASH_FUNCTION: Enum = Enum {
+    values: &[
+        ("DEFAULT_HASH", 0),
+        ("XX_HASH", 1),
+        ("MURMUR_HASH_2", 2),
     ],
 };
 

@@ -399,6 +399,7 @@ fn of_kind(kind: &Kind) -> Vec<Value> {
         Kind::Bool => values(json!([true, false])),
         Kind::Double => values(json!([0, 26, 1e9])),
         Kind::Int64 | Kind::Uint32 => values(json!([0, 1, 2, 77, 4_000_000_000_u32])),
+        Kind::Uint64 => values(json!([0, 11, 499, 4_000_000_000_u32])),
         Kind::String => values(json!(["", "zz", "9.9.9.9", "a b", "%"])),
         Kind::Bytes => values(json!(["", "enp6"])),
         Kind::Duration => values(json!(["0s", "1.25s", "-1s"])),

@@ -26,6 +26,7 @@ use mesh_core::{
 pub(super) use self::kubernetes::service_entries;
 use self::references::{References, Unresolved};
 use super::{
+    destination_rules::DestinationRules,
     scope::Scope,
     services::{Port, Service, Services},
 };
@@ -68,9 +69,10 @@ impl<'a> GatewayRoutes<'a> {
         documents: &'a [Arc<Document>],
         scope: &'a Scope<'a>,
         services: &'a Services,
+        destination_rules: &'a DestinationRules<'a>,
         notes: &mut Vec<Note>,
     ) -> Self {
-        let references = References::new(documents, scope, services);
+        let references = References::new(documents, scope, services, destination_rules);
         let mut routes: Vec<RouteDocument<'a>> = documents
             .iter()
             .filter_map(|d| match &d.resource {

@@ -2,12 +2,15 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use mesh_core::{Reason, policy::Name};
+use mesh_core::{
+    Reason,
+    policy::{HashPolicy, Name},
+};
 
 use super::{RouteDocument, Services};
 use crate::file::{
     kinds::{Document, ReferenceGrant, Resource, gateway::Target},
-    translate::{clusters::cluster_name, scope::Scope},
+    translate::{clusters::cluster_name, destination_rules::DestinationRules, scope::Scope},
 };
 
 /// What references are looked up in.
@@ -15,6 +18,7 @@ use crate::file::{
 pub(super) struct References<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) services: &'a Services,
+    destination_rules: &'a DestinationRules<'a>,
     /// By the namespaces that they open, and the Services there; `None` stands for all.
     grants: HashMap<(&'a str, Option<&'a str>), Vec<&'a ReferenceGrant>>,
 }
@@ -31,6 +35,7 @@ impl<'a> References<'a> {
         documents: &'a [Arc<Document>],
         scope: &'a Scope<'a>,
         services: &'a Services,
+        destination_rules: &'a DestinationRules<'a>,
     ) -> Self {
         let mut grants: HashMap<_, Vec<_>> = HashMap::new();
         for document in documents {
@@ -44,6 +49,7 @@ impl<'a> References<'a> {
         Self {
             scope,
             services,
+            destination_rules,
             grants,
         }
     }
@@ -76,8 +82,7 @@ impl<'a> References<'a> {
             );
             return fail(Reason::RefNotPermitted, message);
         }
-        let name = target.name.to_ascii_lowercase();
-        let host = format!("{name}.{namespace}.svc.{}", self.scope.domain);
+        let host = self.host(route, target);
         let Some(service) = self.services.get(&host) else {
             let message = format!("there is no Service {namespace}/{}", target.name);
             return fail(Reason::BackendNotFound, message);
@@ -95,6 +100,25 @@ impl<'a> References<'a> {
                 fail(Reason::BackendNotFound, message)
             }
         }
+    }
+
+    /// What the rule of a reference's Service says to hash, as for a `VirtualService`'s destination.
+    pub(super) fn hash_policy(
+        &self,
+        route: &RouteDocument<'_>,
+        target: &Target,
+    ) -> Option<HashPolicy> {
+        let host = self.host(route, target);
+        let service = self.services.get(&host)?;
+        let namespace = service.namespace.as_deref();
+        let rule = self.destination_rules.of(&host, namespace)?;
+        rule.hash_policy(target.port, None)
+    }
+
+    fn host(&self, route: &RouteDocument<'_>, target: &Target) -> String {
+        let namespace = target.namespace.as_ref().unwrap_or(&route.meta.namespace);
+        let name = target.name.to_ascii_lowercase();
+        format!("{name}.{namespace}.svc.{}", self.scope.domain)
     }
 
     /// By a grant; or because the route is a consumer's and sends to the Service that it is about,

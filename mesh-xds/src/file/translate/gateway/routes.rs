@@ -198,7 +198,9 @@ impl Entry<'_> {
             }
             (Ok(cluster), None) => {
                 let cluster = ClusterSpecifier::Cluster(cluster.clone());
-                self.forward(cluster, filters, references).into()
+                let backend = share.backend;
+                self.forward(cluster, filters, &[backend], references)
+                    .into()
             }
         };
         self.route(action, filters)
@@ -217,7 +219,8 @@ impl Entry<'_> {
         match WeightedClusters::try_new(clusters.collect()) {
             Ok(weighted) => {
                 let cluster = ClusterSpecifier::Weighted(weighted);
-                self.forward(cluster, &Filters::default(), references)
+                let backends: Vec<&Backend> = shares.iter().map(|s| s.backend).collect();
+                self.forward(cluster, &Filters::default(), &backends, references)
                     .into()
             }
             Err(e) => self.fail(&e.to_string()),
@@ -229,6 +232,7 @@ impl Entry<'_> {
         &self,
         cluster: ClusterSpecifier,
         filters: &Filters,
+        backends: &[&Backend],
         references: &References<'_>,
     ) -> ForwardAction {
         let rule = self.rule.1;
@@ -248,8 +252,19 @@ impl Entry<'_> {
             // Without retries by the rule there is one request to a backend.
             None => timeout = timeout.into_iter().chain(backend).min(),
         }
-        let mesh = &references.scope.mesh.retry;
-        action.retry_policy = retry.map(Arc::new).or_else(|| mesh.clone());
+        let hashes = backends.iter().map(|b| &b.target);
+        action.hash_policy = hashes
+            .filter_map(|target| references.hash_policy(&self.route, target))
+            .collect();
+        // A request to one backend that is placed by its hash is retried there.
+        let is_hashed = backends.len() == 1 && !action.hash_policy.is_empty();
+        action.retry_policy = match retry {
+            Some(mut policy) => {
+                policy.previous_hosts &= !is_hashed;
+                Some(Arc::new(policy))
+            }
+            None => references.scope.mesh.retry.policy(is_hashed),
+        };
         action.timeouts = timeouts(timeout);
         action
     }

@@ -23,7 +23,7 @@ pub(super) fn load_balancing() -> Vec<Probe> {
             "ConsistentHashLB",
             load_balancer("consistentHash: {useSourceIp: true, @}"),
             &[
-                ("ringHash", "{}"),
+                ("ringHash", "{minimumRingSize: 7}"),
                 ("maglev", "{}"),
                 ("minimumRingSize", "1"),
             ],
@@ -65,12 +65,12 @@ pub(super) fn load_balancing() -> Vec<Probe> {
         probe(
             "RingHash",
             load_balancer("consistentHash: {useSourceIp: true, ringHash: {@}}"),
-            &[("minimumRingSize", "1024")],
+            &[("minimumRingSize", "7")],
         ),
         probe(
             "MagLev",
             load_balancer("consistentHash: {useSourceIp: true, maglev: {@}}"),
-            &[("tableSize", "65537")],
+            &[("tableSize", "251")],
         ),
         probe(
             "WarmupConfiguration",
