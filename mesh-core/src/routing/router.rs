@@ -100,19 +100,16 @@ impl Router {
 
     fn with_special(mut self) -> Self {
         let formats = |m: &HeaderMutation| m.formats_requests() || m.formats_responses();
-        let limits = !self.manager.upgrades.is_empty();
         let special = |h: usize, r: usize, host: &VirtualHost, route: &Route| {
             let levels = formats(&self.config.headers) || formats(&host.headers);
             let (own, clusters) = match &route.action {
                 RouteAction::Forward(action) => {
                     let clusters = action.cluster.weighted().map_or(&[][..], |w| w.clusters());
                     let own = !mirrors(&self.config, host, action).is_empty()
-                        || action.internal_redirect.is_some()
-                        || !action.upgrades.is_empty()
-                        || limits;
+                        || action.internal_redirect.is_some();
                     (own, clusters)
                 }
-                _ => (limits, &[][..]),
+                _ => (false, &[][..]),
             };
             let runs = |weighted| !self.filters(Some((h, r)), weighted).is_empty();
             levels
@@ -132,15 +129,16 @@ impl Router {
             })
             .collect();
         // A redirect to HTTPS has no route of its own.
-        let unrouted = limits || !self.filters(None, None).is_empty();
+        let unrouted = !self.filters(None, None).is_empty();
         let any = unrouted || routes.iter().flatten().any(|special| *special);
         self.special = any.then(|| Box::new(Special { routes, unrouted }));
         self
     }
 
     /// Whether a route (by virtual host and route; or what has no route) only forwards: no filter, no
-    /// mirror, no internal redirect, no rule about upgrades, and no header value with operators. Such
-    /// requests pay one branch for all of these.
+    /// mirror, no internal redirect, and no header value with operators. Such requests pay one branch for
+    /// all of these. Rules about upgrades are not among them: they concern requests that ask for one
+    /// ([`limits_upgrades`](Self::limits_upgrades)), which are few.
     #[inline]
     pub fn is_plain(&self, route: Option<(usize, usize)>) -> bool {
         match &self.special {

@@ -22,3 +22,5 @@ mod request;
 mod rewrites;
 #[cfg(test)]
 mod sentences;
+#[cfg(test)]
+mod upgrades;

@@ -18,6 +18,7 @@ mod special;
 
 use std::sync::Arc;
 
+use http::header;
 use mesh_core::{
     Mesh,
     resilience::{ControlHeaders, strip_control_headers},
@@ -107,7 +108,14 @@ fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {
     }
     let source = &call.ledger.env.source.hashed;
     let found = find(mesh.load(), None, request, draw, source)?;
+    let router = match &found {
+        Found::Forward(target) => target.router(),
+        Found::Other(other) => other.chain.router(),
+    };
+    // Most control planes list upgrades for all, and few requests ask for one.
+    let upgrades = router.limits_upgrades() && request.headers().contains_key(header::UPGRADE);
     match found {
+        found if upgrades => Ok(Next::Special(Box::new(Special { found, draw }))),
         Found::Forward(target) if target.is_plain() => {
             forward(target, call, None)?;
             Ok(Next::Forward)
