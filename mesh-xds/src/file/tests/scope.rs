@@ -131,6 +131,12 @@ fn the_mesh_says_who_sees_what_exports_nothing_itself() {
     let public = foreign.replace("spec:\n", "spec:\n  exportTo: [\"*\"]\n");
     let text = format!("{public}{}", mesh("defaultServiceExportTo: [\".\"]"));
     assert_eq!(load(&text).config.clusters.len(), 1);
+    // Kubernetes' Services are no exception.
+    let kubernetes = "apiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: other}\nspec: \
+                      {ports: [{name: http, port: 80}]}\n---\n";
+    assert_eq!(load(kubernetes).config.clusters.len(), 1);
+    let text = format!("{kubernetes}{}", mesh("defaultServiceExportTo: [\".\"]"));
+    assert!(load(&text).config.clusters.is_empty());
 }
 
 #[test]

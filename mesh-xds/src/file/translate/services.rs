@@ -274,16 +274,18 @@ fn visible_entries<'a>(
     notes: &mut Vec<Note>,
 ) -> Vec<(&'a Meta, &'a ServiceEntry)> {
     let of_kubernetes = kubernetes.iter().map(|(meta, entry)| (*meta, entry, true));
-    let mut entries: Vec<(&Meta, &ServiceEntry, bool)> = of_kubernetes.collect();
-    for document in documents {
-        let Resource::ServiceEntry(entry) = &document.resource else {
-            continue;
-        };
-        let meta = &document.meta;
+    let of_istio = documents
+        .iter()
+        .filter_map(|document| match &document.resource {
+            Resource::ServiceEntry(entry) => Some((&document.meta, entry, false)),
+            _ => None,
+        });
+    let mut entries: Vec<(&Meta, &ServiceEntry, bool)> = Vec::new();
+    for (meta, entry, kubernetes) in of_kubernetes.chain(of_istio) {
         let mesh = &scope.mesh.service_export_to;
         let visibility = scope.visible(&entry.export_to, mesh, &meta.namespace);
         if visibility.is_some() {
-            entries.push((meta, entry, false));
+            entries.push((meta, entry, kubernetes));
         } else {
             let message = format!("is not exported to namespace {}", scope.namespace);
             notes.push(meta.at.note(NoteKind::NotApplied, message));
