@@ -12,7 +12,9 @@ use crate::{
 /// the mesh. It does not keep the mesh alive, so that what a mesh owns ([`Mesh::own`]) may hold it.
 ///
 /// Any source is made of this: it says what the configuration is, what does not do what its author
-/// may expect, and why an update was not applied.
+/// may expect, and why an update was not applied. There is no trait for sources, since nothing ever calls
+/// one: each has its own way to wait for what it follows, and publishes when it knows more. A complete one
+/// is in the documentation of the crate mesh-xds.
 ///
 /// ```
 /// use mesh_core::{Config, Findings, Mesh, Note, NoteKind, policy::Origin};

@@ -9,6 +9,7 @@
 //! conditions, never for time to pass.
 
 mod bed;
+mod catalogue;
 mod control_plane;
 mod peer;
 pub mod resources;
@@ -18,6 +19,7 @@ mod yaml;
 
 pub use self::{
     bed::{Bed, Reply, get, until, within},
+    catalogue::{Catalogue, Fault},
     control_plane::ControlPlane,
     peer::{Act, Closed, Peer, Silent},
     server::{Seen, Server},

@@ -154,6 +154,8 @@ pub(crate) async fn follow(
         failed: false,
         current: None,
         rejected: None,
+        noted: Vec::new(),
+        outdated: None,
     };
     let (files, clusters) = following.blocking(files, Files::start).await?;
     let first = following.lookups.follow(&clusters?);
@@ -257,10 +259,15 @@ struct Files {
     current: Option<Translated>,
     /// The last rejection, which is not repeated.
     rejected: Option<String>,
+    /// What was said of registrations last.
+    noted: Vec<Note>,
+    /// Why registrations may be out of date, as it was said last.
+    outdated: Option<String>,
 }
 
 impl Files {
     fn start(&mut self) -> Result<Clusters, LoadError> {
+        self.noted = self.source.registry().notes();
         self.stamps = self.source.stamps();
         self.source.refresh(Read::All)?;
         let translated = self.source.translate()?;
@@ -303,11 +310,27 @@ impl Files {
 
     /// Registrations have changed: usually only endpoints of services that exist already.
     fn registered(&mut self) -> Option<Clusters> {
-        let services = self.source.registry().services();
-        match self.reassign(&services) {
-            true => None,
-            false => self.update(),
+        let registry = self.source.registry();
+        let (services, error) = (registry.services(), registry.error());
+        let is_same =
+            self.noted == registry.notes() && (error.is_some() || self.outdated.is_none());
+        if !is_same || !self.reassign(&services) {
+            return self.update();
         }
+        self.tell_outdated();
+        None
+    }
+
+    /// Says why registrations may be out of date, unless the files are wrong themselves. What is said holds
+    /// until something is published.
+    fn tell_outdated(&mut self) {
+        let error = self.source.registry().error();
+        if let Some(error) = error.as_ref().filter(|_| self.rejected.is_none())
+            && self.outdated.as_ref() != Some(error)
+        {
+            self.to.reject(error.clone());
+        }
+        self.outdated = error;
     }
 
     /// Hands on the endpoints of the services whose registrations differ. `false` when that is not
@@ -346,6 +369,7 @@ impl Files {
     }
 
     fn update(&mut self) -> Option<Clusters> {
+        self.noted = self.source.registry().notes();
         let translated = match self.source.translate() {
             Ok(translated) => translated,
             Err(error) => return self.reject(&error),
@@ -373,6 +397,8 @@ impl Files {
         let clusters = translated.config.clusters.clone();
         self.current = Some(translated);
         self.rejected = None;
+        self.outdated = None;
+        self.tell_outdated();
         Ok(clusters)
     }
 

@@ -28,6 +28,7 @@ const TREES: &[(&str, &[&str])] = &[
 /// Crates that must not be there with only these features: reading files is light.
 const LIGHT_TREES: &[(&str, &str, &[&str])] = &[
     ("mesh-xds", "", &["hyper", "prost", "tonic"]),
+    ("mesh-xds", "catalog", &["h2", "prost", "tonic", "rustls"]),
     ("mesh-xds", "envoy", &["hyper", "tonic", "rustls"]),
 ];
 

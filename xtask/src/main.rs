@@ -62,7 +62,7 @@ fn test() -> Result {
         "features one by one",
         cargo(&["check", "--package", "mesh-http", "--no-default-features"]),
     )?;
-    for features in ["", "envoy", "xds"] {
+    for features in ["", "catalog", "envoy", "xds"] {
         step(
             "mesh-xds's features",
             cargo(&["check", "--package", "mesh-xds", "--features", features]),

@@ -10,7 +10,7 @@
 //! that names file, line and field. What loads and still does nothing here is listed as a [`Note`].
 
 mod duration;
-mod host;
+pub(crate) mod host;
 pub(crate) mod kinds;
 pub(crate) mod load;
 pub(crate) mod node;
@@ -179,6 +179,7 @@ impl FileSource {
             LoadError { problems }
         })?;
         translated.notes.extend(notes);
+        translated.notes.extend(self.registry.notes());
         if documents.is_empty() {
             let source = At {
                 file: self.path.display().to_string().into(),

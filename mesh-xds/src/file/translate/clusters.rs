@@ -203,10 +203,9 @@ impl Builder<'_> {
             targets.push(DnsTarget::new(service.host.clone(), port.target));
         }
         // Registered endpoints join: an address is a name that resolves to itself.
-        let local = Locality::default();
         for key in &port.registered {
             let workloads = self.registered.get(key).into_iter().flat_map(|w| w.iter());
-            targets.extend(workloads.filter_map(|w| by_address(&local, &w.endpoint)));
+            targets.extend(workloads.filter_map(|w| by_address(&w.locality, &w.endpoint)));
         }
         targets
     }

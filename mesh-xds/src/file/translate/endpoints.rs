@@ -57,11 +57,10 @@ impl EndpointGroup {
         registered: &Services,
     ) -> Vec<(Name, Arc<ClusterLoadAssignment>)> {
         let of_registry = self.keys.iter().filter_map(|key| registered.get(key));
-        let local = Locality::default();
         let mut all: Vec<(&Locality, &Endpoint)> =
             self.configured.iter().map(|(l, e)| (l, e)).collect();
         for workloads in of_registry {
-            all.extend(workloads.iter().map(|w| (&local, &w.endpoint)));
+            all.extend(workloads.iter().map(|w| (&w.locality, &w.endpoint)));
         }
         let mut seen = std::collections::HashSet::new();
         all.retain(|(_, endpoint)| seen.insert(&endpoint.address));
