@@ -7,10 +7,10 @@
 //!      ?index=N&wait=…   live                   └─▶ Registry ─▶ files' rules and subsets  (feed)
 //! ```
 //!
-//! - [`query`] and [`outage`] are the rules of asking, without I/O; [`api`] asks one question.
-//! - [`instance`] and [`listing`] are what answers mean.
-//! - [`watch`] follows all of it: one task and, for what it waits for, connections.
-//! - [`sink`], [`config`] and [`feed`] hand it on.
+//! - `query` and `outage` are the rules of asking, without I/O; `api` asks one question.
+//! - `instance` and `listing` are what answers mean.
+//! - `watch` follows all of it: one task and, for what it waits for, connections.
+//! - `sink`, `config` and `feed` hand it on.
 
 mod api;
 mod config;
