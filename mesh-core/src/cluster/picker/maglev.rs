@@ -83,10 +83,8 @@ fn fill(size: u64, max: f64, fillers: &mut [Filler]) -> Box<[u32]> {
         table[filler.entry as usize] = filler.place;
         filler.advance(size);
         filler.target += max;
-        // No table takes more rounds than it has entries.
-        if let Some(next) = filler.next_turn(round).filter(|round| *round <= size) {
-            turns.push(Reverse((next, at)));
-        }
+        // Everybody stays: whatever rounding does, no entry is left free.
+        turns.push(Reverse((filler.next_turn(round), at)));
     }
     table.into()
 }
@@ -100,11 +98,13 @@ impl Filler {
     }
 
     /// The first round after `round` that satisfies Envoy's comparison, which rounds.
-    fn next_turn(&self, round: u64) -> Option<u64> {
+    fn next_turn(&self, round: u64) -> u64 {
         let is_due = |round: u64| round as f64 * self.share >= self.target;
         let about = (self.target / self.share).ceil() as u64;
-        (about.saturating_sub(1).max(round + 1)..=about.saturating_add(1).max(round + 1))
+        let last = about.saturating_add(1).max(round + 1);
+        (about.saturating_sub(1).max(round + 1)..=last)
             .find(|round| is_due(*round))
+            .unwrap_or(last)
     }
 }
 
