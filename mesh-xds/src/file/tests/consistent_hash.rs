@@ -205,3 +205,19 @@ fn a_hashed_request_is_retried_where_it_was() {
         "and not at services without routes"
     );
 }
+
+#[test]
+fn connections_are_not_hashed_and_the_rule_is_told() {
+    let service = "hosts: [b.example]\nports: [{number: 7000, name: tcp, protocol: TCP}]\n\
+                   resolution: STATIC\nendpoints: [{address: 10.0.0.1}]";
+    let rule =
+        "host: b.example\ntrafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}";
+    let text = document("ServiceEntry", "default", "b", service)
+        + &document("DestinationRule", "default", "b", rule);
+    let notes = load(&text).notes;
+    let told = |note: &&Note| {
+        note.to_string()
+            .contains("port 7000 of `b.example` are not hashed")
+    };
+    assert_eq!(notes.iter().filter(told).count(), 1, "{notes:?}");
+}

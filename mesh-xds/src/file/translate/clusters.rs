@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mesh_core::{
-    Config,
+    Config, Note, NoteKind,
     policy::{
         Address, CircuitBreakers, Cluster, Discovery, DnsTarget, Endpoint, HttpProtocol, Locality,
         Metadata, Name, Origin, Thresholds,
@@ -44,6 +44,7 @@ pub(super) fn build(
     rules: &DestinationRules<'_>,
     registered: &registry::Services,
     config: &mut Config,
+    notes: &mut Vec<Note>,
 ) -> Vec<EndpointGroup> {
     let mut builder = Builder {
         registered,
@@ -66,6 +67,9 @@ pub(super) fn build(
                 origin: service.origin.clone(),
                 rule,
             };
+            if matches!(port.protocol, Protocol::Tcp | Protocol::Tls) {
+                notes.extend(group.unhashed());
+            }
             builder.known(&group, service, port);
         }
     }
@@ -99,6 +103,20 @@ impl<'a> Group<'a> {
     fn parts(&self) -> impl Iterator<Item = Option<&'a Subset>> {
         let subsets = self.rule.map_or(&[][..], Merged::subsets);
         std::iter::once(None).chain(subsets.iter().copied().map(Some))
+    }
+
+    /// Connections have nothing that would be hashed.
+    fn unhashed(&self) -> Option<Note> {
+        let hashes = |subset| {
+            let load_balancer = self.blocks(subset).load_balancer;
+            load_balancer.is_some_and(|chosen| chosen.policy.uses_hash())
+        };
+        let message = format!(
+            "consistentHash: connections to port {} of `{}` are not hashed, each is led by a draw",
+            self.number, self.host
+        );
+        let rule = self.rule.filter(|_| self.parts().any(hashes))?;
+        Some(rule.at().note(NoteKind::NotApplied, message))
     }
 
     fn cluster(&self, subset: Option<&Subset>, blocks: Blocks, discovery: Discovery) -> Cluster {

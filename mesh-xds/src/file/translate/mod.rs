@@ -143,6 +143,7 @@ pub(crate) fn translate(
         &destination_rules,
         &registered,
         &mut config,
+        &mut notes,
     );
     destination_rules.report_unused(&mut notes);
     // A rule is translated for each port, and says the same of each.
