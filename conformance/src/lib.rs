@@ -17,6 +17,7 @@ pub mod ask;
 pub mod client_hello;
 pub mod compare;
 pub mod differences;
+pub mod documents;
 pub mod envoy;
 pub mod generate;
 pub mod shrink;

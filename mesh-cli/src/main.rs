@@ -1,11 +1,15 @@
-//! `mesh`: what configuration does, without running anything.
+//! `mesh`: what configuration does.
 //!
 //! - `mesh explain` tells where a request or a connection would go, rule by rule, with the line of each
 //! - `mesh check` tells what is wrong with a directory of files
 //!
-//! Both read files exactly as a running mesh does; neither opens a connection.
+//! - `mesh control-plane` serves a directory of files to xDS clients (feature `control-plane`)
+//!
+//! All read files exactly as a running mesh does; the first two open no connection.
 
 mod check;
+#[cfg(feature = "control-plane")]
+mod control_plane;
 mod explain;
 mod files;
 
@@ -19,9 +23,10 @@ Exit codes:
      cluster (explain)
   1  the files have errors, or what is explained has no route or no cluster; which endpoints
      are up is not known offline, and warnings do not count (but see --deny-warnings)
-  2  wrong use of this command";
+  2  wrong use of this command
+A control plane runs until it is told to end (0) or cannot start (1).";
 
-/// Explains and checks mesh configuration offline.
+/// Explains, checks and serves mesh configuration.
 #[derive(Debug, Parser)]
 #[command(name = "mesh", version, after_help = AFTER_HELP)]
 struct Args {
@@ -37,6 +42,10 @@ enum Command {
     /// What is wrong in a directory of files: errors, what has no effect, and the status of Gateway
     /// API routes.
     Check(check::Args),
+    /// Serves a directory of files to xDS clients (Envoy, gRPC, the mesh's own), live: prints what it
+    /// serves, who connects, and what they reject.
+    #[cfg(feature = "control-plane")]
+    ControlPlane(control_plane::Args),
 }
 
 /// How the answer is written.
@@ -61,6 +70,8 @@ fn main() -> ExitCode {
     let answer = match Args::parse().command {
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        #[cfg(feature = "control-plane")]
+        Command::ControlPlane(args) => return control_plane::run(&args),
     };
     print!("{}", answer.text);
     if answer.ok {

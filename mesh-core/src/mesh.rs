@@ -59,6 +59,8 @@ struct Inner {
     shards: [Shard; SHARDS],
     writer: Mutex<Writer>,
     changed: watch::Sender<u64>,
+    /// Counts the changes of single clusters' endpoints.
+    assigned: watch::Sender<u64>,
 }
 
 struct Writer {
@@ -129,6 +131,7 @@ impl Mesh {
                 owned: Vec::new(),
             }),
             changed: watch::Sender::new(0),
+            assigned: watch::Sender::new(0),
         }))
     }
 
@@ -193,7 +196,7 @@ impl Mesh {
         assignment: Arc<ClusterLoadAssignment>,
     ) -> bool {
         let writer = self.claimed_by(claim);
-        writer.is_some_and(|writer| reassign(writer, cluster, assignment))
+        writer.is_some_and(|writer| self.reassign(writer, cluster, assignment))
     }
 
     /// Notes that an update was not applied, for [`status`](Self::status), for the one who may.
@@ -251,7 +254,7 @@ impl Mesh {
     /// own.
     pub fn assign(&self, cluster: &str, assignment: Arc<ClusterLoadAssignment>) -> bool {
         let writer = self.writer();
-        writer.claimed.is_none() && reassign(writer, cluster, assignment)
+        writer.claimed.is_none() && self.reassign(writer, cluster, assignment)
     }
 
     /// What the configuration's state is.
@@ -295,6 +298,12 @@ impl Mesh {
         self.0.changed.subscribe()
     }
 
+    /// Hears whenever the endpoints of one cluster alone were replaced ([`assign`](Self::assign)), which
+    /// makes no new version; the number counts such changes.
+    pub fn subscribe_endpoints(&self) -> watch::Receiver<u64> {
+        self.0.assigned.subscribe()
+    }
+
     /// Keeps `guard` (a watcher's, a resolver's) until the last handle of this mesh is dropped.
     pub fn own(&self, guard: impl Any + Send + Sync) {
         self.writer().owned.push(Box::new(guard));
@@ -305,25 +314,30 @@ impl Mesh {
         WeakMesh(Arc::downgrade(&self.0))
     }
 
+    fn reassign(
+        &self,
+        mut writer: MutexGuard<'_, Writer>,
+        cluster: &str,
+        assignment: Arc<ClusterLoadAssignment>,
+    ) -> bool {
+        let Some(found) = writer.current.cluster(cluster).cloned() else {
+            return false;
+        };
+        // A config with the endpoints from before differs from what is in force now, and is applied.
+        if let Some(known) = writer.config.assignments.get_mut(cluster) {
+            *known = assignment.clone();
+        }
+        let changed = found.assign(assignment);
+        if changed {
+            self.0.assigned.send_modify(|count| *count += 1);
+        }
+        changed
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         // A writer that panicked has not swapped anything: what is there is the last good state.
         self.0.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn reassign(
-    mut writer: MutexGuard<'_, Writer>,
-    cluster: &str,
-    assignment: Arc<ClusterLoadAssignment>,
-) -> bool {
-    let Some(found) = writer.current.cluster(cluster).cloned() else {
-        return false;
-    };
-    // A config with the endpoints from before differs from what is in force now, and is applied.
-    if let Some(known) = writer.config.assignments.get_mut(cluster) {
-        *known = assignment.clone();
-    }
-    found.assign(assignment)
 }
 
 impl Default for Mesh {

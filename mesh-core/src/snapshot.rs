@@ -246,6 +246,11 @@ impl Snapshot {
         self.cluster_index.get(name).copied()
     }
 
+    /// All listeners, in the order they were published.
+    pub fn listeners(&self) -> &[Listener] {
+        self.listeners.policies()
+    }
+
     /// All clusters, in the order they were published.
     #[inline]
     pub fn clusters(&self) -> &[Arc<Cluster>] {

@@ -299,3 +299,18 @@ fn an_unknown_port_names_a_few_that_are_known() {
     assert_eq!(known(1..9), "1, 2, 3, 4, 5, 6, 7, 8");
     assert_eq!(known(1..100), "1, 2, 3, 4, 5, 6, 7, 8, … (99 in all)");
 }
+
+#[test]
+fn a_change_of_endpoints_alone_is_heard_apart_from_versions() {
+    let mesh = Mesh::new();
+    let config = Config::default().cluster(Cluster::new("a"), [endpoint(1)]);
+    mesh.publish(config).unwrap();
+    let (versions, endpoints) = (mesh.subscribe(), mesh.subscribe_endpoints());
+    assert!(mesh.assign("a", Arc::new([endpoint(2)].into_iter().collect())));
+    assert!(endpoints.has_changed().unwrap());
+    assert!(!versions.has_changed().unwrap());
+    let endpoints = mesh.subscribe_endpoints();
+    assert!(!mesh.assign("a", Arc::new([endpoint(2)].into_iter().collect())));
+    assert!(!mesh.assign("b", Arc::new([endpoint(2)].into_iter().collect())));
+    assert!(!endpoints.has_changed().unwrap());
+}

@@ -44,6 +44,7 @@ pub fn any<M: Message + Name>(message: &M) -> Any {
 fn ads() -> Option<ConfigSource> {
     Some(ConfigSource {
         config_source_specifier: Some(ConfigSourceSpecifier::Ads(AggregatedConfigSource {})),
+        ..Default::default()
     })
 }
 

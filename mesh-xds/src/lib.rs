@@ -62,6 +62,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! With the feature `control-plane`, [`server`] gives what a mesh holds to other xDS clients.
+//!
 //! With the feature `envoy` there are also the xDS messages (`pb`) and their translation into policy
 //! (`resource`).
 
@@ -81,6 +83,8 @@ pub mod pb;
 mod registry;
 #[cfg(feature = "envoy")]
 pub mod resource;
+#[cfg(feature = "control-plane")]
+pub mod server;
 
 #[cfg(feature = "catalog")]
 pub use self::catalog::CatalogSource;

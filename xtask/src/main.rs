@@ -44,6 +44,7 @@ fn main() -> ExitCode {
 fn test() -> Result {
     let envoy = peers::install()?;
     let control_plane = peers::install_control_plane()?;
+    let grpc_core = peers::install_grpc_core()?;
     step("format", cargo(&["fmt", "--all", "--check"]))?;
     imports::check()?;
     step(
@@ -62,7 +63,7 @@ fn test() -> Result {
         "features one by one",
         cargo(&["check", "--package", "mesh-http", "--no-default-features"]),
     )?;
-    for features in ["", "catalog", "envoy", "xds"] {
+    for features in ["", "catalog", "envoy", "xds", "control-plane"] {
         step(
             "mesh-xds's features",
             cargo(&["check", "--package", "mesh-xds", "--features", features]),
@@ -89,6 +90,7 @@ fn test() -> Result {
             .args(arguments)
             .env("MESH_TEST_ENVOY", &envoy)
             .env("MESH_TEST_GO_CONTROL_PLANE", &control_plane)
+            .env("MESH_TEST_GRPC_PYTHON", &grpc_core)
             .env("MESH_TEST_DOCUMENTS", &documents);
         tests
     };
@@ -129,6 +131,7 @@ fn protos() -> Result {
 
 fn peers() -> Result {
     println!("envoy: {}", peers::install()?.display());
+    println!("grpc core: {}", peers::install_grpc_core()?.display());
     println!(
         "go-control-plane: {}",
         peers::install_control_plane()?.display()

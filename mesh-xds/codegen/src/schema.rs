@@ -53,13 +53,14 @@ pub(crate) fn table(set: &FileDescriptorSet, supports: &Supports) -> Result<Stri
         for field in fields {
             let support = match supports.get(&(name.clone(), field.number())) {
                 None => "Support::Read".to_owned(),
-                Some((level, why)) => format!(
-                    "Support::{}({why:?})",
-                    match level {
+                Some(support) => format!(
+                    "Support::{}({:?})",
+                    match support.level {
                         Level::Ignored => "Ignored",
                         Level::Unsupported => "Unsupported",
                         Level::Rejected => "Rejected",
-                    }
+                    },
+                    support.why
                 ),
             };
             let oneof = field.oneof_index.and_then(|i| usize::try_from(i).ok());

@@ -14,8 +14,17 @@ pub(crate) enum Level {
     Rejected,
 }
 
-/// The level and the reason, by message and field number. A field that is not here is read.
-pub(crate) type Supports = HashMap<(String, i32), (Level, String)>;
+/// What a field's comment says.
+#[derive(Clone, Debug)]
+pub(crate) struct Support {
+    pub(crate) level: Level,
+    pub(crate) why: String,
+    /// The control plane sets it, though nobody here reads it.
+    pub(crate) written: bool,
+}
+
+/// By message and field number. A field that is not here is read.
+pub(crate) type Supports = HashMap<(String, i32), Support>;
 
 /// # Errors
 /// When a comment is none of the three.
@@ -37,13 +46,23 @@ pub(crate) fn read(set: &FileDescriptorSet) -> Result<Supports> {
                 );
             };
             let (level, why) = comment.split_once(':').unwrap_or((comment, ""));
+            let (level, written) = match level.strip_suffix(", written") {
+                Some(level) => (level, true),
+                None => (level, false),
+            };
             let level = match level {
                 "ignored" => Level::Ignored,
                 "unsupported" => Level::Unsupported,
                 "rejected" => Level::Rejected,
                 other => return Err(format!("{message} {number}: no level: {other}").into()),
             };
-            supports.insert((message, number), (level, why.trim().to_owned()));
+            let why = why.trim().to_owned();
+            let support = Support {
+                level,
+                why,
+                written,
+            };
+            supports.insert((message, number), support);
         }
     }
     Ok(supports)
@@ -72,7 +91,7 @@ fn field(file: &FileDescriptorProto, path: &[i32]) -> Option<(String, i32)> {
     }
 }
 
-/// Removes fields that are not read, so that nothing is generated for them, and all comments.
+/// Removes fields that are neither read nor written, so that nothing is generated for them, and all comments.
 pub(crate) fn strip(set: &mut FileDescriptorSet, supports: &Supports) {
     for file in &mut set.file {
         file.source_code_info = None;
@@ -85,9 +104,10 @@ pub(crate) fn strip(set: &mut FileDescriptorSet, supports: &Supports) {
 
 fn strip_message(message: &mut DescriptorProto, parent: &str, supports: &Supports) {
     let name = format!("{parent}.{}", message.name());
-    message
-        .field
-        .retain(|f| !supports.contains_key(&(name.clone(), f.number())));
+    message.field.retain(|f| {
+        let support = supports.get(&(name.clone(), f.number()));
+        support.is_none_or(|support| support.written)
+    });
     // A oneof of which nothing is left must go, and the others' indexes must follow.
     let mut kept = Vec::new();
     for (old, oneof) in std::mem::take(&mut message.oneof_decl)

@@ -24,6 +24,7 @@ fn ads_source() -> Option<pb::core::ConfigSource> {
         config_source_specifier: Some(pb::core::config_source::ConfigSourceSpecifier::Ads(
             pb::core::AggregatedConfigSource {},
         )),
+        ..Default::default()
     })
 }
 

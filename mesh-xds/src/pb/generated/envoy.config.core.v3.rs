@@ -385,6 +385,8 @@ impl ::prost::Name for TypedExtensionConfig {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConfigSource {
+    #[prost(enumeration = "ApiVersion", tag = "6")]
+    pub resource_api_version: i32,
     #[prost(oneof = "config_source::ConfigSourceSpecifier", tags = "3, 5")]
     pub config_source_specifier: ::core::option::Option<
         config_source::ConfigSourceSpecifier,
@@ -596,6 +598,35 @@ impl HealthStatus {
             "DRAINING" => Some(Self::Draining),
             "TIMEOUT" => Some(Self::Timeout),
             "DEGRADED" => Some(Self::Degraded),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ApiVersion {
+    Auto = 0,
+    V2 = 1,
+    V3 = 2,
+}
+impl ApiVersion {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Auto => "AUTO",
+            Self::V2 => "V2",
+            Self::V3 => "V3",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "AUTO" => Some(Self::Auto),
+            "V2" => Some(Self::V2),
+            "V3" => Some(Self::V3),
             _ => None,
         }
     }

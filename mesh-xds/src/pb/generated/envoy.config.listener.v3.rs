@@ -9,6 +9,8 @@ pub struct Listener {
     pub filter_chains: ::prost::alloc::vec::Vec<FilterChain>,
     #[prost(message, optional, tag = "25")]
     pub default_filter_chain: ::core::option::Option<FilterChain>,
+    #[prost(message, repeated, tag = "9")]
+    pub listener_filters: ::prost::alloc::vec::Vec<ListenerFilter>,
     #[prost(enumeration = "super::super::core::v3::TrafficDirection", tag = "16")]
     pub traffic_direction: i32,
     #[prost(message, optional, tag = "19")]
@@ -22,6 +24,31 @@ impl ::prost::Name for Listener {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/envoy.config.listener.v3.Listener".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListenerFilter {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(oneof = "listener_filter::ConfigType", tags = "3")]
+    pub config_type: ::core::option::Option<listener_filter::ConfigType>,
+}
+/// Nested message and enum types in `ListenerFilter`.
+pub mod listener_filter {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum ConfigType {
+        #[prost(message, tag = "3")]
+        TypedConfig(super::super::super::super::super::google::protobuf::Any),
+    }
+}
+impl ::prost::Name for ListenerFilter {
+    const NAME: &'static str = "ListenerFilter";
+    const PACKAGE: &'static str = "envoy.config.listener.v3";
+    fn full_name() -> ::prost::alloc::string::String {
+        "envoy.config.listener.v3.ListenerFilter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/envoy.config.listener.v3.ListenerFilter".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -53,6 +53,7 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &CONFIG_LISTENER_V3_FILTER_CHAIN,
     &CONFIG_LISTENER_V3_FILTER_CHAIN_MATCH,
     &CONFIG_LISTENER_V3_LISTENER,
+    &CONFIG_LISTENER_V3_LISTENER_FILTER,
     &CONFIG_ROUTE_V3_COOKIE_MATCHER,
     &CONFIG_ROUTE_V3_DIRECT_RESPONSE_ACTION,
     &CONFIG_ROUTE_V3_FILTER_CONFIG,
@@ -446,7 +447,7 @@ pub(crate) static CONFIG_CORE_V3_CONFIG_SOURCE: Message = Message {
         Field { number: 3, name: "ads", kind: Kind::Message(&CONFIG_CORE_V3_AGGREGATED_CONFIG_SOURCE), repeated: false, oneof: Some("config_source_specifier"), support: Support::Read },
         Field { number: 4, name: "initial_fetch_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("the client has its own") },
         Field { number: 5, name: "self", kind: Kind::Message(&CONFIG_CORE_V3_SELF_CONFIG_SOURCE), repeated: false, oneof: Some("config_source_specifier"), support: Support::Read },
-        Field { number: 6, name: "resource_api_version", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("v3 is the only one") },
+        Field { number: 6, name: "resource_api_version", kind: Kind::Enum(&CONFIG_CORE_V3_API_VERSION), repeated: false, oneof: None, support: Support::Ignored("v3 is the only one") },
         Field { number: 7, name: "authorities", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("xDS federation") },
         Field { number: 8, name: "path_config_source", kind: Kind::Bytes, repeated: false, oneof: Some("config_source_specifier"), support: Support::Rejected("only ads and self are supported") },
     ],
@@ -759,7 +760,7 @@ pub(crate) static CONFIG_LISTENER_V3_LISTENER: Message = Message {
         Field { number: 6, name: "metadata", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("read by nothing here") },
         Field { number: 7, name: "deprecated_v1", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 8, name: "drain_type", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
-        Field { number: 9, name: "listener_filters", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here; a caller says itself what it speaks") },
+        Field { number: 9, name: "listener_filters", kind: Kind::Message(&CONFIG_LISTENER_V3_LISTENER_FILTER), repeated: true, oneof: None, support: Support::Ignored("an outbound listener has no socket here; a caller says itself what it speaks") },
         Field { number: 10, name: "transparent", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("a client dials by name; nothing is intercepted") },
         Field { number: 11, name: "freebind", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 12, name: "tcp_fast_open_queue_length", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
@@ -788,6 +789,14 @@ pub(crate) static CONFIG_LISTENER_V3_LISTENER: Message = Message {
         Field { number: 37, name: "tcp_keepalive", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
         Field { number: 38, name: "per_connection_buffer_high_watermark_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("") },
         Field { number: 39, name: "stats_matcher", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("statistics") },
+    ],
+};
+
+pub(crate) static CONFIG_LISTENER_V3_LISTENER_FILTER: Message = Message {
+    name: "envoy.config.listener.v3.ListenerFilter",
+    fields: &[
+        Field { number: 1, name: "name", kind: Kind::String, repeated: false, oneof: None, support: Support::Ignored("an outbound listener has no socket here") },
+        Field { number: 3, name: "typed_config", kind: Kind::Any, repeated: false, oneof: Some("config_type"), support: Support::Ignored("an outbound listener has no socket here") },
     ],
 };
 
@@ -1293,7 +1302,7 @@ pub(crate) static EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_HTTP_CON
     name: "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     fields: &[
         Field { number: 1, name: "codec_type", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("a caller in this process says itself what it speaks") },
-        Field { number: 2, name: "stat_prefix", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("statistics") },
+        Field { number: 2, name: "stat_prefix", kind: Kind::String, repeated: false, oneof: None, support: Support::Ignored("statistics") },
         Field { number: 3, name: "rds", kind: Kind::Message(&EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_RDS), repeated: false, oneof: Some("route_specifier"), support: Support::Read },
         Field { number: 4, name: "route_config", kind: Kind::Message(&CONFIG_ROUTE_V3_ROUTE_CONFIGURATION), repeated: false, oneof: Some("route_specifier"), support: Support::Read },
         Field { number: 5, name: "http_filters", kind: Kind::Message(&EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_HTTP_FILTER), repeated: true, oneof: None, support: Support::Read },
@@ -1386,7 +1395,7 @@ pub(crate) static EXTENSIONS_FILTERS_NETWORK_HTTP_CONNECTION_MANAGER_V3_RDS: Mes
 pub(crate) static EXTENSIONS_FILTERS_NETWORK_TCP_PROXY_V3_TCP_PROXY: Message = Message {
     name: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
     fields: &[
-        Field { number: 1, name: "stat_prefix", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("statistics") },
+        Field { number: 1, name: "stat_prefix", kind: Kind::String, repeated: false, oneof: None, support: Support::Ignored("statistics") },
         Field { number: 2, name: "cluster", kind: Kind::String, repeated: false, oneof: Some("cluster_specifier"), support: Support::Read },
         Field { number: 3, name: "downstream_idle_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("Envoy does not implement it") },
         Field { number: 4, name: "upstream_idle_timeout", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Ignored("Envoy does not implement it") },
@@ -1658,6 +1667,14 @@ static CONFIG_CLUSTER_V3_CLUSTER_RING_HASH_LB_CONFIG_HASH_FUNCTION: Enum = Enum 
     values: &[
         ("XX_HASH", 0),
         ("MURMUR_HASH_2", 1),
+    ],
+};
+
+static CONFIG_CORE_V3_API_VERSION: Enum = Enum {
+    values: &[
+        ("AUTO", 0),
+        ("V2", 1),
+        ("V3", 2),
     ],
 };
 
