@@ -147,7 +147,7 @@ fn stale_requests_change_nothing() {
 }
 
 #[test]
-fn a27_who_named_something_and_names_nothing_wants_nothing() {
+fn who_named_something_and_names_nothing_wants_nothing() {
     let mut bed = Bed::new(Protocol::Sotw);
     bed.publish(config("a", &["a", "b"], 1));
     bed.sotw(Cds, "", &["a"]);
@@ -175,7 +175,7 @@ fn gone_is_what_a_named_cluster_is_not_among() {
 }
 
 #[test]
-fn a27_targets_have_a_listener_and_routes_of_their_name() {
+fn targets_have_a_listener_and_routes_of_their_name() {
     let mut bed = Bed::new(Protocol::Sotw);
     bed.publish(config("a", &["a"], 1));
     bed.sotw(Lds, "", &["x.com:80", "x.com:81"]);
