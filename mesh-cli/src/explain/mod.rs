@@ -48,8 +48,8 @@ pub(crate) struct Args {
     address: Option<IpAddr>,
     /// The request's method; GET if there is none.
     method: Option<Method>,
-    /// An absolute URL, whose host and port name the service: http://HOST[:PORT]/PATH for a request,
-    /// tcp://HOST:PORT for a connection of raw bytes.
+    /// An absolute URL, whose host and port name the service: http://HOST:PORT/PATH for a request (without
+    /// a port it is 80), tcp://HOST:PORT for a connection of raw bytes.
     url: Url,
 }
 
