@@ -78,7 +78,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn check(&mut self, name: &Name, origin: &Origin, mirror: bool) {
-        if self.snapshot.cluster_position(name).is_some() {
+        if self.snapshot.has_target(name) {
             return;
         }
         let dangling = DanglingRoute {

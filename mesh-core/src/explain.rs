@@ -31,7 +31,7 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterReport {
-    /// Its name.
+    /// Its name; of an aggregate, the one of its clusters that takes the request.
     pub name: Name,
     /// Where it was configured; `None` when no such cluster exists (503 NC).
     pub found: Option<FoundCluster>,
@@ -68,9 +68,11 @@ pub fn explain(
         .map(|(_, router)| routing::explain(router, head, draw))
         .ok_or_else(|| snapshot.no_outbound(dialled));
     let cluster = match routing.as_ref().map(|r| &r.decision) {
-        Ok(Decision::Cluster(choice)) => choice.name.as_deref().map(|name| ClusterReport {
-            name: name.into(),
-            found: found(snapshot, name, &choice.subset, now, random),
+        Ok(Decision::Cluster(choice)) => choice.name.as_deref().map(|name| {
+            let target = snapshot.target(name, draw, || now);
+            let name = target.map_or_else(|| name.into(), |target| target.name().clone());
+            let found = found(snapshot, &name, &choice.subset, now, random);
+            ClusterReport { name, found }
         }),
         _ => None,
     };

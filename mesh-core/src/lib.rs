@@ -17,6 +17,7 @@
 //! - [`resilience`]: retry decisions, back-off, budgets.
 //! - [`Outcome`]: how an attempt ended, decided once for all who ask.
 
+mod aggregate;
 pub mod cluster;
 mod config;
 mod dangling;

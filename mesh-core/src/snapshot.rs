@@ -4,12 +4,12 @@
 //! listeners lead to routers, routers to clusters. Building one reuses whatever did not change,
 //! so routers are not rebuilt and clusters keep their state (see [`Cluster`]).
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
 
 use foldhash::fast::FixedState;
 
 use crate::{
-    Config, ConfigError, PublishError,
+    Config, ConfigError, PublishError, aggregate,
     cluster::Cluster,
     dangling::{self, DanglingRoute},
     policy::{
@@ -35,6 +35,8 @@ pub struct Snapshot {
     routers: Vec<Arc<Router>>,
     clusters: Vec<Arc<Cluster>>,
     cluster_index: Map<Name, usize>,
+    /// The clusters of each aggregate; those are in no other list.
+    aggregates: Map<Name, Vec<usize>>,
     dangling: Vec<DanglingRoute>,
 }
 
@@ -50,6 +52,7 @@ impl Snapshot {
             routers: Vec::new(),
             clusters: Vec::new(),
             cluster_index: Map::default(),
+            aggregates: Map::default(),
             dangling: Vec::new(),
         }
     }
@@ -106,15 +109,26 @@ impl Snapshot {
         }
         next.routers = routers.all;
 
-        for (index, policy) in config.clusters.iter().enumerate() {
-            if let Some(first) = next.cluster_index.insert(policy.name.clone(), index) {
+        let mut names: Map<&Name, &policy::Cluster> = Map::default();
+        for policy in &config.clusters {
+            if let Some(first) = names.insert(&policy.name, policy) {
                 problems.push(ConfigError::Duplicate {
                     kind: "cluster",
                     name: policy.name.to_string(),
-                    first: config.clusters[first].origin.clone(),
+                    first: first.origin.clone(),
                     second: policy.origin.clone(),
                 });
             }
+        }
+        let own = |policy: &&Arc<policy::Cluster>| aggregate::clusters_of(policy).is_none();
+        for (index, policy) in config.clusters.iter().filter(own).enumerate() {
+            next.cluster_index.insert(policy.name.clone(), index);
+        }
+        for policy in config.clusters.iter().filter(|policy| !own(policy)) {
+            let clusters = |name: &Name| Some(aggregate::clusters_of(names.get(name)?)?.to_vec());
+            let place = |name: &Name| next.cluster_position(name);
+            let leaves = aggregate::leaves(&policy.name, clusters, place);
+            next.aggregates.insert(policy.name.clone(), leaves);
         }
 
         if !problems.is_empty() {
@@ -124,6 +138,7 @@ impl Snapshot {
         next.clusters = config
             .clusters
             .iter()
+            .filter(own)
             .map(|policy| previous.reuse_cluster(policy, config))
             .collect();
         next.dangling = dangling::find(&next, next.listeners.policies().iter());
@@ -251,7 +266,40 @@ impl Snapshot {
         self.listeners.policies()
     }
 
-    /// All clusters, in the order they were published.
+    /// The place of the cluster that a request to `name` goes to: that cluster, or, when it is an
+    /// aggregate, one of its clusters, by `draw` where several share its requests.
+    #[inline]
+    pub fn target_position(
+        &self,
+        name: &str,
+        draw: u64,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<usize> {
+        let found = self.cluster_position(name);
+        if found.is_some() || self.aggregates.is_empty() {
+            return found;
+        }
+        let leaves = self.aggregates.get(name)?;
+        aggregate::choose(leaves, |leaf| &self.clusters[leaf], draw, now())
+    }
+
+    /// The same as a cluster.
+    pub fn target(
+        &self,
+        name: &str,
+        draw: u64,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<&Arc<Cluster>> {
+        self.clusters.get(self.target_position(name, draw, now)?)
+    }
+
+    /// Whether requests to `name` have somewhere to go: it is a cluster, or an aggregate of some.
+    pub(crate) fn has_target(&self, name: &str) -> bool {
+        let leads = |leaves: &Vec<usize>| !leaves.is_empty();
+        self.cluster_index.contains_key(name) || self.aggregates.get(name).is_some_and(leads)
+    }
+
+    /// All clusters but aggregates, in the order they were published.
     #[inline]
     pub fn clusters(&self) -> &[Arc<Cluster>] {
         &self.clusters

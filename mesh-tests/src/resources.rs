@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 
 use mesh_xds::pb::{
+    aggregate::ClusterConfig,
     cluster::{
-        Cluster,
-        cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
+        Cluster, OutlierDetection,
+        cluster::{
+            ClusterDiscoveryType, CustomClusterType, DiscoveryType, EdsClusterConfig, LbPolicy,
+        },
     },
     core::{
         Address, AggregatedConfigSource, ConfigSource, SocketAddress,
@@ -22,7 +25,7 @@ use mesh_xds::pb::{
         http_filter::ConfigType,
     },
     listener::{ApiListener, Filter, FilterChain, Listener, filter},
-    protobuf::Any,
+    protobuf::{Any, Duration},
     route::{
         Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster,
         route::Action, route_action::ClusterSpecifier, route_match::PathSpecifier,
@@ -177,31 +180,99 @@ pub fn broken_cluster(name: &str) -> Any {
     }
 }
 
+/// A cluster of others, the preferred first.
+pub fn aggregate_cluster(name: &str, clusters: &[&str]) -> Any {
+    let config = ClusterConfig {
+        clusters: clusters.iter().map(|c| (*c).to_owned()).collect(),
+    };
+    any(&Cluster {
+        name: name.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::ClusterType(CustomClusterType {
+            name: "envoy.clusters.aggregate".to_owned(),
+            typed_config: Some(any(&config)),
+        })),
+        lb_policy: LbPolicy::ClusterProvided.into(),
+        ..Cluster::default()
+    })
+}
+
+/// A cluster whose endpoints are looked up by DNS.
+pub fn dns_cluster(name: &str, logical: bool, hostname: &str, port: u16) -> Any {
+    let discovery = match logical {
+        true => DiscoveryType::LogicalDns,
+        false => DiscoveryType::StrictDns,
+    };
+    any(&Cluster {
+        name: name.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(discovery.into())),
+        load_assignment: Some(assignment(name, [host(hostname.to_owned(), port)])),
+        ..Cluster::default()
+    })
+}
+
+/// The same cluster, ejecting an endpoint for any failure.
+pub fn with_outlier_detection(cluster: &Any) -> Any {
+    let mut changed = Cluster::decode(&*cluster.value).unwrap_or_default();
+    changed.outlier_detection = Some(OutlierDetection {
+        consecutive_5xx: Some(1),
+        max_ejection_percent: Some(100),
+        base_ejection_time: Some(Duration {
+            seconds: 300,
+            nanos: 0,
+        }),
+        ..OutlierDetection::default()
+    });
+    any(&changed)
+}
+
 /// Endpoints, all in one locality.
 pub fn endpoints(cluster: &str, addresses: &[SocketAddr]) -> Any {
-    let endpoint = |address_: &SocketAddr| LbEndpoint {
+    any(&assignment(cluster, addresses.iter().map(|a| address(*a))))
+}
+
+/// Endpoints by priority, each in a locality of its own.
+pub fn endpoints_by_priority(cluster: &str, priorities: &[SocketAddr]) -> Any {
+    let mut all = assignment(cluster, []);
+    all.endpoints.clear();
+    for (priority, at) in (0..).zip(priorities) {
+        let mut one = assignment(cluster, [address(*at)]).endpoints.remove(0);
+        one.priority = priority;
+        all.endpoints.push(one);
+    }
+    any(&all)
+}
+
+fn assignment(
+    cluster: &str,
+    addresses: impl IntoIterator<Item = Address>,
+) -> ClusterLoadAssignment {
+    let endpoint = |address| LbEndpoint {
         host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
-            address: Some(address(*address_)),
+            address: Some(address),
             ..Endpoint::default()
         })),
         ..LbEndpoint::default()
     };
-    any(&ClusterLoadAssignment {
+    ClusterLoadAssignment {
         cluster_name: cluster.to_owned(),
         endpoints: vec![LocalityLbEndpoints {
-            lb_endpoints: addresses.iter().map(endpoint).collect(),
+            lb_endpoints: addresses.into_iter().map(endpoint).collect(),
             load_balancing_weight: Some(1),
             ..LocalityLbEndpoints::default()
         }],
         ..ClusterLoadAssignment::default()
-    })
+    }
 }
 
 fn address(address: SocketAddr) -> Address {
+    host(address.ip().to_string(), address.port())
+}
+
+fn host(host: String, port: u16) -> Address {
     Address {
         address: Some(AddressKind::SocketAddress(SocketAddress {
-            address: address.ip().to_string(),
-            port_specifier: Some(PortSpecifier::PortValue(address.port().into())),
+            address: host,
+            port_specifier: Some(PortSpecifier::PortValue(port.into())),
             ..SocketAddress::default()
         })),
     }

@@ -116,7 +116,13 @@ impl Lookups {
     pub(crate) fn follow(&mut self, clusters: &[Arc<Cluster>]) -> Vec<oneshot::Receiver<()>> {
         let wanted: HashMap<&Name, &Discovery> = clusters
             .iter()
-            .filter(|c| c.discovery != Discovery::Assigned)
+            .filter(|c| {
+                let discovery = &c.discovery;
+                matches!(
+                    discovery,
+                    Discovery::StrictDns { .. } | Discovery::LogicalDns { .. }
+                )
+            })
             .map(|c| (&c.name, &c.discovery))
             .collect();
         self.tasks

@@ -76,6 +76,11 @@ impl EndpointSet {
         }
     }
 
+    /// How much of the traffic all its endpoints could take in health, of 100.
+    pub(super) const fn available(&self) -> u8 {
+        self.whole.loads.available()
+    }
+
     pub(super) fn group(&self, named: Named) -> &Group {
         match named {
             Named::All => &self.whole,

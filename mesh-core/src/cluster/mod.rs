@@ -210,6 +210,22 @@ impl Cluster {
         }
     }
 
+    /// How much of its traffic the endpoints could take in health, of 100, with what is
+    /// overprovisioned: 100 means that nothing needs to go elsewhere.
+    pub(crate) fn availability(&self, now: Instant) -> u8 {
+        let mut set = self.set.load();
+        if self.is_behind(&set, now) {
+            self.keep_up(now);
+            set = self.set.load();
+        }
+        set.available()
+    }
+
+    /// Whether there are endpoints, in whatever health.
+    pub(crate) fn has_endpoints(&self) -> bool {
+        self.set.load().members.len() > 0
+    }
+
     /// Ends the ejections whose time is over at `now`, as the next pick would.
     pub fn review(&self, now: Instant) {
         if let Some(config) = &self.policy.outlier_detection {

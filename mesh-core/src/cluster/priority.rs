@@ -24,6 +24,8 @@ pub(super) enum Source {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Loads {
     levels: Box<[Load]>,
+    /// How much of the traffic its endpoints could take in health, of 100.
+    available: u8,
     /// Where every pick goes, when there is only one place.
     only: Option<(usize, Source)>,
 }
@@ -85,6 +87,7 @@ impl Loads {
         Self {
             only: only(&loads),
             levels: loads.into(),
+            available: u8::try_from(available).unwrap_or(100),
         }
     }
 
@@ -103,6 +106,11 @@ impl Loads {
             left -= load;
         }
         None
+    }
+
+    /// How much of the traffic its endpoints could take in health, of 100.
+    pub(super) const fn available(&self) -> u8 {
+        self.available
     }
 
     /// Whether a priority's picks ignore health.

@@ -88,6 +88,13 @@ pub enum Discovery {
         /// What to resolve.
         targets: Vec<DnsTarget>,
     },
+    /// `envoy.extensions.clusters.aggregate`: no endpoints, but other clusters. What is sent to it goes
+    /// to the first of them, and as far as too few endpoints are healthy there, to the next ones. All
+    /// else that its policy says has no effect.
+    Aggregate {
+        /// By preference. They may be aggregates; one that does not exist is passed over.
+        clusters: Vec<Name>,
+    },
     /// LOGICAL_DNS: new connections use the first address of the latest answer.
     LogicalDns {
         /// What to resolve.

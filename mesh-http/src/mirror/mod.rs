@@ -158,7 +158,7 @@ pub(crate) fn copies(
     let head = head(original);
     let copy = |mirror: &RequestMirror| {
         let name = routing::mirror_cluster(mirror, &head, draw)?;
-        let cluster = target.snapshot.cluster(name)?.clone();
+        let cluster = target.snapshot.target(name, draw, now)?.clone();
         let mut request = Request::new(());
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = original.uri().clone();

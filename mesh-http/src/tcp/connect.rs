@@ -55,9 +55,10 @@ async fn establish(
     let mut failed: Option<Error> = None;
     // Envoy's order: the cluster, its breaker, the attempts left, the endpoint.
     loop {
-        let entry = proxy.clusters.pick(session.env.random.next_u64());
+        let draw = session.env.random.next_u64();
+        let entry = proxy.clusters.pick(draw);
         let cluster = snapshot
-            .cluster(&entry.name)
+            .target(&entry.name, draw, now)
             .ok_or_else(|| no_cluster(entry))?;
         session.cluster = Some(cluster.clone());
         let state = cluster.state();

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod clusters;
 mod docs;
 mod faults;
 mod go_control_plane;

@@ -16,6 +16,7 @@ pub use self::generated::{
             endpoint::v3 as endpoint, listener::v3 as listener, route::v3 as route,
         },
         extensions::{
+            clusters::aggregate::v3 as aggregate,
             filters::{
                 common::fault::v3 as common_fault,
                 http::{

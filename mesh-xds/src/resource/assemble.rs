@@ -62,7 +62,7 @@ impl Resources {
                 }
                 Arc::new(assignment.endpoints.clone())
             }),
-            Endpoints::Dns => None,
+            Endpoints::Dns | Endpoints::Others => None,
         };
         if let Some(endpoints) = endpoints {
             config.assignments.insert(policy.name.clone(), endpoints);

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use mesh_core::policy::{self, Cluster as Policy, Discovery, DnsTarget, Name, TcpKeepalive};
 
 use super::{
+    aggregate::aggregate,
     circuit_breakers::circuit_breakers,
     endpoint::{Assignment, assignment, dns_name, lb_endpoints, locality, priority, weight},
     lb_policy::lb_policy,
@@ -40,14 +41,24 @@ pub enum Endpoints {
     Eds(Name),
     /// STATIC: these.
     Static(Arc<policy::ClusterLoadAssignment>),
+    /// `envoy.extensions.clusters.aggregate`: those of the clusters that its policy names.
+    Others,
     /// STRICT_DNS or LOGICAL_DNS: what the cluster's targets resolve to.
     Dns,
 }
 
 pub(super) fn cluster(at: &At<'_>, pb: &cluster::Cluster) -> Option<Cluster> {
     let name = required_text(&at.field("name"), &pb.name);
-    let mut policy = Policy::new(name.unwrap_or_default());
+    let mut policy = Policy::new(name.clone().unwrap_or_default());
     policy.origin = at.origin();
+    if let Some(ClusterDiscoveryType::ClusterType(custom)) = &pb.cluster_discovery_type {
+        policy.discovery = aggregate(at, pb, custom)?;
+        name?;
+        return Some(Cluster {
+            policy: Arc::new(policy),
+            endpoints: Endpoints::Others,
+        });
+    }
     let lb_policy = lb_policy(at, pb);
     if let Some(timeout) = positive(&at.field("connect_timeout"), pb.connect_timeout.as_ref()) {
         policy.connect_timeout = timeout;
@@ -102,8 +113,9 @@ pub(super) fn plaintext(at: &At<'_>, pb: &TransportSocket) {
 }
 
 fn endpoints(at: &At<'_>, pb: &cluster::Cluster, policy: &mut Policy) -> Option<Endpoints> {
-    let kind = match pb.cluster_discovery_type {
-        Some(ClusterDiscoveryType::Type(kind)) => DiscoveryType::try_from(kind),
+    let kind = match &pb.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) => DiscoveryType::try_from(*kind),
+        Some(ClusterDiscoveryType::ClusterType(_)) => return None,
         None => Ok(DiscoveryType::Static),
     };
     let at_type = at.field("type");
@@ -141,7 +153,7 @@ fn endpoints(at: &At<'_>, pb: &cluster::Cluster, policy: &mut Policy) -> Option<
             }
         }
         Ok(DiscoveryType::OriginalDst) | Err(_) => {
-            at_type.fail("only STATIC, STRICT_DNS, LOGICAL_DNS and EDS are supported");
+            at_type.fail("only STATIC, STRICT_DNS, LOGICAL_DNS, EDS and aggregates are supported");
             return None;
         }
     }
@@ -165,7 +177,7 @@ fn eds(at: &At<'_>, pb: &cluster::Cluster) -> Option<Endpoints> {
     Some(Endpoints::Eds(name.into()))
 }
 
-fn unused_eds(at: &At<'_>, pb: &cluster::Cluster) {
+pub(super) fn unused_eds(at: &At<'_>, pb: &cluster::Cluster) {
     if pb.eds_cluster_config.is_some() {
         at.field("eds_cluster_config").fail("needs type EDS");
     }

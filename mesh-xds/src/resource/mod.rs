@@ -11,6 +11,7 @@
 //!
 //! Rules: Envoy's, and gRFC A27, A28, A39, A44, A46, A52 where Envoy leaves a choice.
 
+mod aggregate;
 mod assemble;
 mod circuit_breakers;
 mod cluster;

@@ -9,7 +9,12 @@ use mesh_core::{
     routing::{self, Dialled, Filter, MutationLevels, RequestHead, Router},
 };
 
-use crate::{Body, Error, call::Target, error::local_reply, layer::dialled};
+use crate::{
+    Body, Error,
+    call::{Target, now},
+    error::local_reply,
+    layer::dialled,
+};
 
 /// Where a request goes.
 pub(super) enum Found {
@@ -147,7 +152,7 @@ pub(super) fn find(
     let choice = routing::choose_cluster(action, &head, draw);
     let name = choice.as_ref().map_or("", |c| c.name);
     let weighted = choice.and_then(|c| c.weighted).map(|(index, _)| index);
-    let Some(cluster) = snapshot.cluster_position(name) else {
+    let Some(cluster) = snapshot.target_position(name, draw, now) else {
         return other(
             place_of,
             weighted,

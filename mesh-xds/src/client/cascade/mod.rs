@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mesh_core::policy::{ClusterLoadAssignment, Name, RouteConfiguration};
+use mesh_core::policy::{ClusterLoadAssignment, Discovery, Name, RouteConfiguration};
 
 use self::references::clusters_of;
 pub(super) use self::targets::Targets;
@@ -73,6 +73,9 @@ pub(super) struct Look {
     seen_routes: HashMap<Name, bool>,
     /// Updates of routes that wait for a cluster that is not there.
     held: HashSet<Name>,
+    /// Aggregate clusters that were looked into, and whether all of theirs are known; at first they are
+    /// taken to be, for one may lead to itself.
+    aggregates: HashMap<Name, bool>,
 }
 
 impl Look {
@@ -318,9 +321,31 @@ impl Cascade {
                     look.want(Kind::ClusterLoadAssignment, eds);
                     !matches!(state(ads, Kind::ClusterLoadAssignment, eds), State::Pending)
                 }
+                Some(Endpoints::Others) => self.are_known(look, ads, name, others(accepted)),
                 _ => true,
             }),
         }
+    }
+
+    /// Whether the clusters of an aggregate are known.
+    fn are_known(
+        &self,
+        look: &mut Look,
+        ads: &Authorities,
+        aggregate: &Name,
+        clusters: &[Name],
+    ) -> bool {
+        if let Some(known) = look.aggregates.get(aggregate) {
+            return *known;
+        }
+        look.aggregates.insert(aggregate.clone(), true);
+        let mut known = true;
+        for cluster in clusters {
+            // One that does not exist is passed over (A37).
+            known &= self.is_known(look, ads, cluster).unwrap_or(true);
+        }
+        look.aggregates.insert(aggregate.clone(), known);
+        known
     }
 
     /// Brings clusters into force once their endpoints are known.
@@ -340,7 +365,8 @@ impl Cascade {
         }
         let before = std::mem::take(&mut self.clusters);
         self.users.clear();
-        for name in names {
+        let mut waiting: Vec<Name> = names.iter().cloned().collect();
+        while let Some(name) = waiting.pop() {
             let old = before.get(&name);
             let chosen = match state(ads, Kind::Cluster, &name) {
                 State::Ready(new) => match cluster(new).map(|c| &c.endpoints) {
@@ -354,6 +380,12 @@ impl Cascade {
                             Some(new)
                         }
                     }
+                    Some(Endpoints::Others) => {
+                        match self.are_known(look, ads, &name, others(new)) {
+                            true => Some(new),
+                            false => old,
+                        }
+                    }
                     _ => Some(new),
                 },
                 State::Failed(_) => None,
@@ -362,12 +394,24 @@ impl Cascade {
             let Some(chosen) = chosen.cloned() else {
                 continue;
             };
-            if let Some(Endpoints::Eds(eds)) = cluster(&chosen).map(|c| &c.endpoints) {
-                look.want(Kind::ClusterLoadAssignment, eds);
-                self.users
-                    .entry(eds.clone())
-                    .or_default()
-                    .push(name.clone());
+            match cluster(&chosen).map(|c| &c.endpoints) {
+                Some(Endpoints::Eds(eds)) => {
+                    look.want(Kind::ClusterLoadAssignment, eds);
+                    let users = self.users.entry(eds.clone()).or_default();
+                    users.push(name.clone());
+                }
+                Some(Endpoints::Others) => {
+                    // Those of one in force are wanted, whatever a newer one says.
+                    for child in others(&chosen) {
+                        if !self.is_wildcard(Kind::Cluster) {
+                            look.want(Kind::Cluster, child);
+                        }
+                        if names.insert(child.clone()) {
+                            waiting.push(child.clone());
+                        }
+                    }
+                }
+                _ => {}
             }
             self.clusters.insert(name, chosen);
         }
@@ -436,6 +480,14 @@ fn cluster(accepted: &Accepted) -> Option<&Cluster> {
     match &accepted.resource {
         Resource::Cluster(cluster) => Some(cluster),
         _ => None,
+    }
+}
+
+/// The clusters of an aggregate.
+fn others(accepted: &Accepted) -> &[Name] {
+    match cluster(accepted).map(|c| &c.policy.discovery) {
+        Some(Discovery::Aggregate { clusters }) => clusters,
+        _ => &[],
     }
 }
 

@@ -438,3 +438,53 @@ fn a_target_without_requests_is_a_problem() {
         ["Listener `a:9` is not used: it has no HTTP connection manager"]
     );
 }
+
+fn aggregate(name: &str, clusters: &[&str]) -> Any {
+    use pb::cluster::cluster::{ClusterDiscoveryType, CustomClusterType};
+    let config = pb::aggregate::ClusterConfig {
+        clusters: clusters.iter().map(|c| (*c).to_owned()).collect(),
+    };
+    any(&pb::cluster::Cluster {
+        name: name.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::ClusterType(CustomClusterType {
+            name: String::new(),
+            typed_config: Some(any(&config)),
+        })),
+        ..Default::default()
+    })
+}
+
+#[test]
+fn a37_an_aggregate_waits_for_its_clusters_and_the_one_in_force_keeps_its_own() {
+    let mut hand = Hand::new(&["a:80"]);
+    hand.send(Kind::Listener, &[listener("a:80", "a")]);
+    hand.send(Kind::RouteConfiguration, &[routes("a", &["*"], "all")]);
+    // It leads to itself, too.
+    let waiting = hand.send(Kind::Cluster, &[aggregate("all", &["inner", "all"])]);
+    assert_eq!(waiting, ["Cluster `inner`"]);
+    let both = [
+        aggregate("all", &["inner", "all"]),
+        aggregate("inner", &["one", "all"]),
+    ];
+    assert_eq!(hand.send(Kind::Cluster, &both), ["Cluster `one`"]);
+    assert!(hand.clusters().is_empty());
+    let three = [both[0].clone(), both[1].clone(), eds_cluster("one", "one")];
+    assert_eq!(
+        hand.send(Kind::Cluster, &three),
+        ["ClusterLoadAssignment `one`"]
+    );
+    let eds = [endpoints("one")];
+    assert!(hand.send(Kind::ClusterLoadAssignment, &eds).is_empty());
+    assert_eq!(hand.clusters(), ["all", "inner", "one"]);
+    assert_eq!(hand.leads(), [lead("*", "all")]);
+    // A new version whose cluster is not there yet.
+    let mut next = three;
+    next[1] = aggregate("inner", &["two"]);
+    assert_eq!(hand.send(Kind::Cluster, &next), ["Cluster `two`"]);
+    assert_eq!(hand.clusters(), ["all", "inner", "one"]);
+    let next = [next[0].clone(), next[1].clone(), eds_cluster("two", "two")];
+    hand.send(Kind::Cluster, &next);
+    let eds = [endpoints("two")];
+    assert!(hand.send(Kind::ClusterLoadAssignment, &eds).is_empty());
+    assert_eq!(hand.clusters(), ["all", "inner", "two"]);
+}

@@ -36,7 +36,7 @@ pub struct Cluster {
     pub upstream_connection_options: ::core::option::Option<UpstreamConnectionOptions>,
     #[prost(message, optional, tag = "41")]
     pub load_balancing_policy: ::core::option::Option<LoadBalancingPolicy>,
-    #[prost(oneof = "cluster::ClusterDiscoveryType", tags = "2")]
+    #[prost(oneof = "cluster::ClusterDiscoveryType", tags = "2, 38")]
     pub cluster_discovery_type: ::core::option::Option<cluster::ClusterDiscoveryType>,
     #[prost(oneof = "cluster::LbConfig", tags = "23, 52, 37")]
     pub lb_config: ::core::option::Option<cluster::LbConfig>,
@@ -193,6 +193,25 @@ pub mod cluster {
         }
         fn type_url() -> ::prost::alloc::string::String {
             "/envoy.config.cluster.v3.Cluster.LbSubsetConfig".into()
+        }
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct CustomClusterType {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub typed_config: ::core::option::Option<
+            super::super::super::super::super::google::protobuf::Any,
+        >,
+    }
+    impl ::prost::Name for CustomClusterType {
+        const NAME: &'static str = "CustomClusterType";
+        const PACKAGE: &'static str = "envoy.config.cluster.v3";
+        fn full_name() -> ::prost::alloc::string::String {
+            "envoy.config.cluster.v3.Cluster.CustomClusterType".into()
+        }
+        fn type_url() -> ::prost::alloc::string::String {
+            "/envoy.config.cluster.v3.Cluster.CustomClusterType".into()
         }
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -420,10 +439,12 @@ pub mod cluster {
             }
         }
     }
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum ClusterDiscoveryType {
         #[prost(enumeration = "DiscoveryType", tag = "2")]
         Type(i32),
+        #[prost(message, tag = "38")]
+        ClusterType(CustomClusterType),
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum LbConfig {

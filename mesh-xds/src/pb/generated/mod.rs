@@ -42,6 +42,13 @@ include!("envoy.config.route.v3.rs");
 }
 }
 pub mod extensions {
+pub mod clusters {
+pub mod aggregate {
+pub mod v3 {
+include!("envoy.extensions.clusters.aggregate.v3.rs");
+}
+}
+}
 pub mod filters {
 pub mod common {
 pub mod fault {

@@ -11,6 +11,7 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &CONFIG_CLUSTER_V3_CLUSTER,
     &CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG,
     &CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG_CONSISTENT_HASHING_LB_CONFIG,
+    &CONFIG_CLUSTER_V3_CLUSTER_CUSTOM_CLUSTER_TYPE,
     &CONFIG_CLUSTER_V3_CLUSTER_EDS_CLUSTER_CONFIG,
     &CONFIG_CLUSTER_V3_CLUSTER_LB_SUBSET_CONFIG,
     &CONFIG_CLUSTER_V3_CLUSTER_LB_SUBSET_CONFIG_LB_SUBSET_SELECTOR,
@@ -83,6 +84,7 @@ pub(crate) static MESSAGES: &[&Message] = &[
     &CONFIG_ROUTE_V3_VIRTUAL_HOST,
     &CONFIG_ROUTE_V3_WEIGHTED_CLUSTER,
     &CONFIG_ROUTE_V3_WEIGHTED_CLUSTER_CLUSTER_WEIGHT,
+    &EXTENSIONS_CLUSTERS_AGGREGATE_V3_CLUSTER_CONFIG,
     &EXTENSIONS_FILTERS_COMMON_FAULT_V3_FAULT_DELAY,
     &EXTENSIONS_FILTERS_HTTP_CORS_V3_CORS,
     &EXTENSIONS_FILTERS_HTTP_CORS_V3_CORS_POLICY,
@@ -245,7 +247,7 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER: Message = Message {
         Field { number: 34, name: "original_dst_lb_config", kind: Kind::Bytes, repeated: false, oneof: Some("lb_config"), support: Support::Rejected("only STATIC, STRICT_DNS, LOGICAL_DNS and EDS are supported") },
         Field { number: 36, name: "typed_extension_protocol_options", kind: Kind::Map(&Kind::Any), repeated: false, oneof: None, support: Support::Read },
         Field { number: 37, name: "least_request_lb_config", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_LEAST_REQUEST_LB_CONFIG), repeated: false, oneof: Some("lb_config"), support: Support::Read },
-        Field { number: 38, name: "cluster_type", kind: Kind::Bytes, repeated: false, oneof: Some("cluster_discovery_type"), support: Support::Rejected("only STATIC, STRICT_DNS, LOGICAL_DNS and EDS are supported") },
+        Field { number: 38, name: "cluster_type", kind: Kind::Message(&CONFIG_CLUSTER_V3_CLUSTER_CUSTOM_CLUSTER_TYPE), repeated: false, oneof: Some("cluster_discovery_type"), support: Support::Read },
         Field { number: 39, name: "respect_dns_ttl", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("names are looked up every 5 s, as the system does it") },
         Field { number: 40, name: "filters", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Rejected("network filters of upstream connections") },
         Field { number: 41, name: "load_balancing_policy", kind: Kind::Message(&CONFIG_CLUSTER_V3_LOAD_BALANCING_POLICY), repeated: false, oneof: None, support: Support::Read },
@@ -292,6 +294,14 @@ pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_COMMON_LB_CONFIG_CONSISTENT_HASHING_
     fields: &[
         Field { number: 1, name: "use_hostname_for_hashing", kind: Kind::Bool, repeated: false, oneof: None, support: Support::Read },
         Field { number: 2, name: "hash_balance_factor", kind: Kind::Bytes, repeated: false, oneof: None, support: Support::Unsupported("bounded loads") },
+    ],
+};
+
+pub(crate) static CONFIG_CLUSTER_V3_CLUSTER_CUSTOM_CLUSTER_TYPE: Message = Message {
+    name: "envoy.config.cluster.v3.Cluster.CustomClusterType",
+    fields: &[
+        Field { number: 1, name: "name", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
+        Field { number: 2, name: "typed_config", kind: Kind::Any, repeated: false, oneof: None, support: Support::Read },
     ],
 };
 
@@ -1189,6 +1199,13 @@ pub(crate) static CONFIG_ROUTE_V3_WEIGHTED_CLUSTER_CLUSTER_WEIGHT: Message = Mes
         Field { number: 10, name: "typed_per_filter_config", kind: Kind::Map(&Kind::Any), repeated: false, oneof: None, support: Support::Read },
         Field { number: 11, name: "host_rewrite_literal", kind: Kind::String, repeated: false, oneof: Some("host_rewrite_specifier"), support: Support::Read },
         Field { number: 12, name: "cluster_header", kind: Kind::String, repeated: false, oneof: None, support: Support::Read },
+    ],
+};
+
+pub(crate) static EXTENSIONS_CLUSTERS_AGGREGATE_V3_CLUSTER_CONFIG: Message = Message {
+    name: "envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+    fields: &[
+        Field { number: 1, name: "clusters", kind: Kind::String, repeated: true, oneof: None, support: Support::Read },
     ],
 };
 

@@ -22,7 +22,8 @@ const SEEDS: [(&str, &str); 2] = [
 
 /// Fields of which nothing comes, and rightly: names that only label, the one direction there may be,
 /// and whether a filter that is known, as all of the seeds' are, is optional.
-const WITHOUT_EFFECT: [(&str, &str); 7] = [
+const WITHOUT_EFFECT: [(&str, &str); 8] = [
+    ("envoy.config.cluster.v3.Cluster.CustomClusterType", "name"),
     ("envoy.config.core.v3.TransportSocket", "name"),
     ("envoy.config.core.v3.TypedExtensionConfig", "name"),
     ("envoy.config.listener.v3.Filter", "name"),
