@@ -26,6 +26,7 @@ mod explain_tcp;
 mod flag;
 mod mesh;
 mod note;
+mod on_demand;
 mod outcome;
 pub mod policy;
 mod publish_error;
@@ -47,6 +48,7 @@ pub use self::{
     flag::Flag,
     mesh::{Mesh, PublishReport, SnapshotRef, Status, WeakMesh},
     note::{Findings, Note, NoteKind},
+    on_demand::{Asked, OnDemand},
     outcome::{Failure, Outcome, grpc_status, grpc_to_http, http_to_grpc, is_grpc},
     publish_error::{ConfigError, PublishError},
     publisher::{AlreadyPublished, Publisher},

@@ -12,13 +12,13 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
 use crate::{
-    AlreadyPublished, Config, ConfigError, Findings, Note, PublishError, Publisher, RouteStatus,
-    dangling::DanglingRoute, policy::ClusterLoadAssignment, sharded::thread_index,
-    snapshot::Snapshot,
+    AlreadyPublished, Asked, Config, ConfigError, Findings, Note, OnDemand, PublishError,
+    Publisher, RouteStatus, dangling::DanglingRoute, policy::ClusterLoadAssignment,
+    sharded::thread_index, snapshot::Snapshot,
 };
 
 /// A mesh as one process sees it. A handle: clones share everything.
@@ -61,6 +61,8 @@ struct Inner {
     changed: watch::Sender<u64>,
     /// Counts the changes of single clusters' endpoints.
     assigned: watch::Sender<u64>,
+    /// Written by the holder of the claim.
+    on_demand: ArcSwapOption<Box<dyn OnDemand>>,
 }
 
 struct Writer {
@@ -132,6 +134,7 @@ impl Mesh {
             }),
             changed: watch::Sender::new(0),
             assigned: watch::Sender::new(0),
+            on_demand: ArcSwapOption::empty(),
         }))
     }
 
@@ -174,6 +177,14 @@ impl Mesh {
     pub(crate) fn release(&self, claim: u64) {
         if let Some(mut writer) = self.claimed_by(claim) {
             writer.claimed = None;
+            self.0.on_demand.store(None);
+        }
+    }
+
+    /// Answers requests that no listener takes, for the one who may.
+    pub(crate) fn answer(&self, claim: u64, source: Box<dyn OnDemand>) {
+        if self.claimed_by(claim).is_some() {
+            self.0.on_demand.store(Some(Arc::new(source)));
         }
     }
 
@@ -290,6 +301,13 @@ impl Mesh {
         };
         let _ = LAST.try_with(|known| *known.borrow_mut() = last);
         SnapshotRef(snapshot)
+    }
+
+    /// Asks the source for what takes requests to `authority` that dial `port`: for a request that no
+    /// listener takes. `None` when there is no source that can be asked.
+    pub fn ask(&self, authority: &str, port: u16) -> Option<Asked> {
+        let source = self.0.on_demand.load();
+        Some(source.as_ref()?.ask(authority, port))
     }
 
     /// Hears of every applied config, by version, and when something else is said of it

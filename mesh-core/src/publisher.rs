@@ -5,7 +5,8 @@ use std::sync::Arc;
 #[cfg(doc)]
 use crate::Mesh;
 use crate::{
-    Config, Findings, PublishError, WeakMesh, mesh::PublishReport, policy::ClusterLoadAssignment,
+    Config, Findings, OnDemand, PublishError, WeakMesh, mesh::PublishReport,
+    policy::ClusterLoadAssignment,
 };
 
 /// What a source publishes through: as long as it lives, nobody else replaces the configuration of
@@ -82,6 +83,14 @@ impl Publisher {
     pub fn reject(&self, error: impl Into<String>) {
         if let Some(mesh) = self.mesh.upgrade() {
             mesh.reject_claimed(self.claim, error.into());
+        }
+    }
+
+    /// Lets `source` be asked for what takes requests that no listener takes, for as long as the claim
+    /// holds.
+    pub fn answer(&self, source: impl OnDemand) {
+        if let Some(mesh) = self.mesh.upgrade() {
+            mesh.answer(self.claim, Box::new(source));
         }
     }
 

@@ -6,6 +6,7 @@ mod clusters;
 mod docs;
 mod faults;
 mod go_control_plane;
+mod on_demand;
 mod resources;
 mod scale;
 mod tls;

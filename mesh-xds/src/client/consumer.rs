@@ -3,10 +3,10 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use mesh_core::{Config, Findings, Note, Publisher, policy::Name};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{
-    ads::{Changes, Kind},
+    ads::{Changes, Kind, State},
     authorities::Authorities,
     cascade::{Cascade, Scope},
     status,
@@ -44,6 +44,8 @@ pub(super) struct Consumer {
     problems: Vec<String>,
     /// What was said last, which is not repeated.
     said: Option<String>,
+    /// Calls that wait for a listener.
+    asking: Vec<(Name, oneshot::Sender<Result<(), String>>)>,
     /// When to look again.
     pub(super) again: Option<Instant>,
 }
@@ -71,6 +73,7 @@ impl Consumer {
             noted: HashMap::new(),
             problems: Vec::new(),
             said: None,
+            asking: Vec::new(),
             again: None,
         }
     }
@@ -128,6 +131,7 @@ impl Consumer {
             }
             self.said = said;
         }
+        self.answer(ads);
         let waiting = look.waiting.into_iter().collect();
         self.progress.send_modify(|progress| {
             *progress = Progress {
@@ -162,6 +166,37 @@ impl Consumer {
         );
         self.last = Some(config);
         Ok(())
+    }
+
+    /// Subscribes what a call wants. Whether there is something to look at, for that is no answer yet.
+    pub(super) fn ask(
+        &mut self,
+        listener: Name,
+        host: Name,
+        reply: oneshot::Sender<Result<(), String>>,
+        ads: &Authorities,
+    ) -> bool {
+        let Scope::Targets(targets) = &mut self.cascade.scope else {
+            return false;
+        };
+        let is_failed = |name: &Name| matches!(ads.state(Kind::Listener, name), State::Failed(_));
+        match targets.call(&listener, host, is_failed) {
+            Ok(()) => self.asking.push((listener, reply)),
+            Err(why) => _ = reply.send(Err(why)),
+        }
+        true
+    }
+
+    /// Tells calls what has become of what they want.
+    fn answer(&mut self, ads: &Authorities) {
+        for (listener, reply) in std::mem::take(&mut self.asking) {
+            match self.cascade.outcome(ads, &listener) {
+                // Who asked may have gone.
+                Some(outcome) => _ = reply.send(outcome),
+                None if reply.is_closed() => {}
+                None => self.asking.push((listener, reply)),
+            }
+        }
     }
 
     pub(super) fn end(&mut self, ads: &mut Authorities, now: Instant) {

@@ -42,6 +42,8 @@ pub(super) enum Command {
     /// A source wants a target: its listener and host.
     Subscribe(u64, Arc<str>, Arc<str>),
     Unsubscribe(u64, Arc<str>),
+    /// A call of a source's mesh wants a target, and to hear what has become of it.
+    Ask(u64, Arc<str>, Arc<str>, oneshot::Sender<Result<(), String>>),
     Status(u64, oneshot::Sender<XdsStatus>),
 }
 
@@ -151,6 +153,17 @@ impl Driver {
             Command::Unsubscribe(id, listener) => {
                 if let Some(Scope::Targets(targets)) = self.scope(id) {
                     targets.remove(&listener);
+                }
+            }
+            Command::Ask(id, listener, host, reply) => {
+                let (consumers, ads) = (&mut self.consumers, &self.authorities);
+                match consumers.get_mut(&id) {
+                    Some(consumer) if !reply.is_closed() => {
+                        if !consumer.ask(listener, host, reply, ads) {
+                            return;
+                        }
+                    }
+                    _ => return,
                 }
             }
             Command::Status(id, reply) => {

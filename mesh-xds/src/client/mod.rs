@@ -19,6 +19,7 @@ mod connect;
 mod consumer;
 mod decoder;
 mod driver;
+mod on_demand;
 mod secure;
 mod shared;
 mod source;

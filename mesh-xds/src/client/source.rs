@@ -17,6 +17,7 @@ use super::{
     connect::KeepAlive,
     consumer::{Consumer, Progress},
     driver::{Command, Settings},
+    on_demand,
     shared::{self, Share, SharedShare},
     status::XdsStatus,
 };
@@ -51,6 +52,7 @@ pub struct XdsSource {
     protocol: Protocol,
     everything: bool,
     targets: Vec<String>,
+    on_demand: Option<Duration>,
     keep_alive: KeepAlive,
     start_timeout: Duration,
     resolver: Arc<dyn Resolve>,
@@ -78,7 +80,7 @@ pub enum XdsError {
         waiting: Vec<String>,
     },
     /// Everything is asked for already.
-    #[error("the source follows everything, so that targets have no meaning")]
+    #[error("the source follows everything, so that neither targets nor demand have a meaning")]
     Everything,
     /// The runtime that the client ran in has ended.
     #[error("the xDS client has ended with its runtime")]
@@ -94,6 +96,7 @@ impl XdsSource {
             protocol: Protocol::Sotw,
             everything: false,
             targets: Vec::new(),
+            on_demand: None,
             keep_alive: KeepAlive::default(),
             start_timeout: START_TIMEOUT,
             resolver: Arc::new(SystemResolver),
@@ -112,6 +115,18 @@ impl XdsSource {
     #[must_use]
     pub const fn with_everything(mut self) -> Self {
         self.everything = true;
+        self
+    }
+
+    /// Subscribes, beside the targets, what is called: a request to a host that nothing is known of asks
+    /// for its listener as if it were a target, and waits for it up to `within`; then it fails with 404
+    /// (NR) and says what was missing. Requests to known hosts pay nothing for this. Without targets,
+    /// nothing is subscribed before the first call, and [`start`](Self::start) waits for nothing.
+    ///
+    /// What was called stays subscribed: up to 10,000 targets.
+    #[must_use]
+    pub const fn with_on_demand(mut self, within: Duration) -> Self {
+        self.on_demand = Some(within);
         self
     }
 
@@ -172,7 +187,9 @@ impl XdsSource {
 
     fn launch(self, mesh: &Mesh) -> Result<Xds, XdsError> {
         let scope = match self.everything {
-            true if !self.targets.is_empty() => return Err(XdsError::Everything),
+            true if !self.targets.is_empty() || self.on_demand.is_some() => {
+                return Err(XdsError::Everything);
+            }
             true => Scope::All,
             false => {
                 let mut targets = Targets::default();
@@ -210,8 +227,17 @@ impl XdsSource {
             }),
         };
         share.send(Command::Add(share.id, Box::new(consumer)));
+        let share = Arc::new(share);
+        if let Some(within) = self.on_demand {
+            share.publisher.answer(on_demand::Targets {
+                share: Arc::downgrade(&share),
+                bootstrap: self.bootstrap.clone(),
+                within,
+                progress: progress.clone(),
+            });
+        }
         Ok(Xds {
-            share: Arc::new(share),
+            share,
             bootstrap: self.bootstrap,
             everything: self.everything,
             progress,

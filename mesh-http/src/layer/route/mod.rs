@@ -20,10 +20,12 @@ use std::sync::Arc;
 
 use http::header;
 use mesh_core::{
-    Mesh,
+    Flag, Mesh,
     resilience::{ControlHeaders, strip_control_headers},
     routing::{Facts, MutationLevels, add_cookies, request_hash},
 };
+
+use tokio::time::timeout_at;
 
 pub(crate) use self::prepare::rewrite_host;
 use self::{
@@ -31,7 +33,7 @@ use self::{
     prepare::prepare,
     special::Special,
 };
-use super::{head, root_path};
+use super::{dialled, expired, head, root_path};
 use crate::{
     Error,
     call::{Call, DeadlineKind, Destination, Exchange, Step, Target},
@@ -81,7 +83,15 @@ super::step_layer!(RouteLayer => Route, |layer, inner| Route {
 
 impl<S: Step + 'static> Step for Route<S> {
     async fn call(&self, call: &mut Call) -> Result<(), Error> {
-        match begin(&self.mesh, call)? {
+        let next = match begin(&self.mesh, call) {
+            Ok(next) => next,
+            // Boxed and out of the way: only requests that nothing takes come here.
+            Err(error) if error.flag() == Flag::NoRoute => {
+                Box::pin(on_demand(&self.mesh, call, error)).await?
+            }
+            Err(error) => return Err(error),
+        };
+        match next {
             Next::Answered => Ok(()),
             Next::Forward => finish(self.inner.call(call).await, call),
             // Boxed, so that the state of plain requests stays small.
@@ -96,6 +106,34 @@ enum Next {
     Answered,
     Forward,
     Special(Box<Special>),
+}
+
+/// Asks the mesh's source for the listener of a request that none takes, waits for it, and tries once
+/// more.
+#[cold]
+async fn on_demand(mesh: &Mesh, call: &mut Call, error: Error) -> Result<Next, Error> {
+    let asked = {
+        let (head, port) = dialled(call.request()?)?;
+        match mesh.load().outbound(head.authority, port) {
+            // It is known, and has no route.
+            Some(_) => None,
+            None => mesh.ask(head.authority, port),
+        }
+    };
+    let Some(asked) = asked else {
+        return Err(error);
+    };
+    let answer = match call.deadline() {
+        None => asked.await,
+        Some(deadline) => match timeout_at(deadline.at.into(), asked).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(expired(deadline.kind)),
+        },
+    };
+    match answer {
+        Ok(()) => begin(mesh, call),
+        Err(why) => Err(Error::no_route(why)),
+    }
 }
 
 fn begin(mesh: &Mesh, call: &mut Call) -> Result<Next, Error> {

@@ -148,6 +148,19 @@ impl Cascade {
         dirty
     }
 
+    /// What has become of a listener that is wanted: it is in force, or why it will not be; `None`
+    /// while that is open.
+    pub(super) fn outcome(&self, ads: &Authorities, listener: &str) -> Option<Result<(), String>> {
+        if self.listeners.contains_key(listener) {
+            return Some(Ok(()));
+        }
+        match ads.state(Kind::Listener, listener) {
+            State::Failed(problem) => Some(Err(problem.to_string())),
+            // What it leads to may be lost.
+            _ => ads.unreachable().map(|problem| Err(problem.to_string())),
+        }
+    }
+
     /// The EDS resources among `changes` whose endpoints are in force.
     pub(super) fn eds_in_use<'a>(&'a self, changes: &'a Changes) -> impl Iterator<Item = &'a Name> {
         let changed = changes.names[Kind::ClusterLoadAssignment as usize].iter();

@@ -15,7 +15,7 @@ use mesh_core::{
 };
 
 use super::{Cascade, listener_of};
-use crate::resource::Resources;
+use crate::{client::on_demand::MAX_TARGETS, resource::Resources};
 
 /// The targets that are called.
 #[derive(Debug, Default)]
@@ -27,15 +27,51 @@ pub(in crate::client) struct Targets {
 struct Target {
     host: Name,
     users: usize,
+    /// Nobody has said that it is wanted, but it was called.
+    on_demand: bool,
 }
 
 impl Targets {
     /// Adds a user of `host`, whose listener has this name. Whether it is the first.
     pub(in crate::client) fn add(&mut self, listener: Name, host: Name) -> bool {
         let target = self.by_listener.entry(listener);
-        let target = target.or_insert(Target { host, users: 0 });
+        let target = target.or_insert(Target {
+            host,
+            users: 0,
+            on_demand: false,
+        });
         target.users += 1;
         target.users == 1
+    }
+
+    /// Adds what was called, if it is not there.
+    ///
+    /// # Errors
+    /// When there are too many, and none of which `is_failed` holds, to be left in its place.
+    pub(in crate::client) fn call(
+        &mut self,
+        listener: &Name,
+        host: Name,
+        is_failed: impl Fn(&Name) -> bool,
+    ) -> Result<(), String> {
+        if self.by_listener.contains_key(listener) {
+            return Ok(());
+        }
+        let called = self.by_listener.iter().filter(|(_, t)| t.on_demand);
+        if called.clone().count() >= MAX_TARGETS {
+            let mut failed = called.map(|(name, _)| name).filter(|name| is_failed(name));
+            let Some(failed) = failed.next().cloned() else {
+                return Err(format!("{MAX_TARGETS} others are subscribed already"));
+            };
+            self.by_listener.remove(&failed);
+        }
+        let target = Target {
+            host,
+            users: 0,
+            on_demand: true,
+        };
+        self.by_listener.insert(listener.clone(), target);
+        Ok(())
     }
 
     /// Whether it was the last.
@@ -43,8 +79,8 @@ impl Targets {
         let Some(target) = self.by_listener.get_mut(listener) else {
             return false;
         };
-        target.users -= 1;
-        if target.users == 0 {
+        target.users = target.users.saturating_sub(1);
+        if target.users == 0 && !target.on_demand {
             self.by_listener.remove(listener);
             return true;
         }
