@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod cache;
 mod clusters;
+mod csds;
 mod docs;
 mod faults;
 mod go_control_plane;

@@ -267,3 +267,28 @@ async fn sources_of_one_bootstrap_share_a_stream() {
     drop((_one, first));
     until("nobody is left", || control_plane.streams() == 0).await;
 }
+
+/// VHDS, ECDS and SDS are not there: what needs them is rejected by the name of the field.
+#[tokio::test]
+async fn what_leads_to_other_discovery_services_is_rejected_by_name() {
+    let servers = servers(["a"]).await;
+    let mut resources = service("a", &[servers[0].address]);
+    let control_plane = ControlPlane::start(resources.clone()).await;
+    let (_mesh, client, _xds) = joined(&control_plane, &["a:80"]).await;
+    // `RouteConfiguration.vhds`, field 9.
+    resources[1].value.extend(*b"\x4a\x00");
+    // `Cluster.transport_socket`, field 24, of a name that no transport socket has here.
+    resources[2].value.extend(*b"\xc2\x01\x05\x0a\x03tls");
+    // A filter whose configuration would come by ECDS: it has none of its own.
+    let mut on_demand = fault_filter(500);
+    on_demand.config_type = None;
+    let broken = api_listener_with("a:80", "a", &[on_demand]);
+    control_plane.put([broken, resources[1].clone(), resources[2].clone()]);
+    until("three rejections", || control_plane.rejections().len() > 2).await;
+    let told = control_plane.rejections().join("\n");
+    for part in ["vhds: ", "transport_socket", "http_filters[0]"] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    // What was good goes on.
+    assert_eq!(who(&client, "a").await, "a");
+}

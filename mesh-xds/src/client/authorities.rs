@@ -6,13 +6,15 @@ use mesh_core::{Random, policy::Name};
 
 use super::{
     ads::{
-        Ads, Changes, Entry, Kind, Options, Problem, ProblemKind, Protocol, ServerOptions, State,
+        Ads, Changes, Entry, Kind, Options, Problem, ProblemKind, Protocol, Saved, ServerOptions,
+        State,
     },
     decoder::Decoder,
     secure::Security,
 };
 use crate::{
     bootstrap::{Bootstrap, Server},
+    pb::{discovery::Resource, protobuf::Any},
     resource::Accepted,
 };
 
@@ -111,6 +113,35 @@ impl Authorities {
             State::Ready(accepted) => Some(accepted),
             _ => None,
         }
+    }
+
+    /// Hands out what was saved by an earlier process, by the authority of its name.
+    pub(super) fn save_for_later(&mut self, saved: Saved<Any>, now: Instant) {
+        let mut parts: Vec<Saved<Any>> = self.all.iter().map(|_| Saved::default()).collect();
+        for (kind, resources) in saved.into_iter().enumerate() {
+            for (name, resource) in resources {
+                if let Some(index) = self.of(&name) {
+                    parts[index][kind].insert(name, resource);
+                }
+            }
+        }
+        for (authority, part) in self.all.iter_mut().zip(parts) {
+            authority.ads.save_for_later(part, now);
+        }
+    }
+
+    /// Every resource in use, as it came.
+    pub(super) fn held(&self) -> impl Iterator<Item = Resource> {
+        let entries = Kind::ALL.into_iter().flat_map(|kind| self.entries(kind));
+        entries.filter_map(|(name, entry)| {
+            let held = entry.held()?;
+            Some(Resource {
+                name: name.to_string(),
+                version: held.version.to_string(),
+                resource: Some(held.body.clone()),
+                ..Resource::default()
+            })
+        })
     }
 
     /// All resources of a type that are known.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,9 +17,11 @@ use tokio::{
 use super::{
     ads::{Command as AdsCommand, Kind, Protocol},
     authorities::Authorities,
+    cache::Cache,
     cascade::Scope,
     connect::KeepAlive,
     consumer::Consumer,
+    csds::{self, ClientConfig},
     status::{self, XdsStatus},
     transport::{Link, LinkEvent, LinkId, Target},
     wire,
@@ -45,6 +48,8 @@ pub(super) enum Command {
     /// A call of a source's mesh wants a target, and to hear what has become of it.
     Ask(u64, Arc<str>, Arc<str>, oneshot::Sender<Result<(), String>>),
     Status(u64, oneshot::Sender<XdsStatus>),
+    /// What the client holds.
+    Csds(oneshot::Sender<Box<ClientConfig>>),
 }
 
 /// What does not change.
@@ -54,6 +59,8 @@ pub(super) struct Settings {
     pub(super) protocol: Protocol,
     pub(super) wildcard: bool,
     pub(super) keep_alive: KeepAlive,
+    /// The file with the last good resources.
+    pub(super) cache: Option<PathBuf>,
 }
 
 struct Driver {
@@ -67,6 +74,7 @@ struct Driver {
     space: Arc<Notify>,
     /// When something has changed that sources have not looked at: first and last.
     changed: Option<(Instant, Instant)>,
+    cache: Option<Cache>,
 }
 
 #[derive(Debug)]
@@ -106,10 +114,18 @@ pub(super) async fn run(settings: Settings, mut commands: mpsc::UnboundedReceive
         events,
         space: Arc::new(Notify::new()),
         changed: None,
+        cache: None,
     };
+    if let Some(path) = driver.settings.cache.clone() {
+        let (bootstrap, authorities) = (&driver.settings.bootstrap, &mut driver.authorities);
+        driver.cache = Some(Cache::open(path, bootstrap, authorities, now()).await);
+    }
     let space = driver.space.clone();
     loop {
         driver.advance(now());
+        if let Some(cache) = &mut driver.cache {
+            cache.write(&driver.authorities, now()).await;
+        }
         let next = driver.next_timeout(now());
         let timer = async {
             match next {
@@ -166,13 +182,21 @@ impl Driver {
                     _ => return,
                 }
             }
+            Command::Csds(reply) => {
+                let config = csds::config(&self.node, &self.authorities, now);
+                // Who asked may have gone.
+                let _ = reply.send(Box::new(config));
+                return;
+            }
             Command::Status(id, reply) => {
                 let consumer = self.consumers.get(&id);
+                let cache = self.cache.as_ref().and_then(|cache| cache.problem.clone());
+                let problems = consumer.map(|c| c.problems().to_vec()).unwrap_or_default();
                 let status = XdsStatus {
                     servers: status::servers(&self.authorities),
                     resources: status::resources(&self.authorities),
                     waiting: consumer.map(Consumer::waiting).unwrap_or_default(),
-                    problems: consumer.map(|c| c.problems().to_vec()).unwrap_or_default(),
+                    problems: problems.into_iter().chain(cache).collect(),
                 };
                 // Who asked may have gone.
                 let _ = reply.send(status);
@@ -221,6 +245,9 @@ impl Driver {
         }
         let changes = self.authorities.take_changes();
         if !changes.is_empty() {
+            if let Some(cache) = &mut self.cache {
+                cache.note_change(now);
+            }
             let mut dirty = false;
             for consumer in self.consumers.values_mut() {
                 dirty |= consumer.changed(&changes, &self.authorities);
@@ -292,6 +319,11 @@ impl Driver {
     fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let authorities = self.authorities.all.iter();
         let protocol = authorities.filter_map(|a| a.ads.next_timeout(now)).min();
-        protocol.into_iter().chain(self.update_at()).min()
+        let cache = self.cache.as_ref().and_then(Cache::write_at);
+        protocol
+            .into_iter()
+            .chain(self.update_at())
+            .chain(cache)
+            .min()
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn client(settings: Settings) -> UnboundedSender<Command> {
             && known.protocol == settings.protocol
             && known.wildcard == settings.wildcard
             && known.keep_alive == settings.keep_alive
+            && known.cache == settings.cache
     };
     let known = clients.iter().find(|(known, _)| is_same(known));
     if let Some(client) = known.and_then(|(_, client)| client.upgrade()) {
@@ -36,6 +37,13 @@ pub(super) fn client(settings: Settings) -> UnboundedSender<Command> {
     // Ends when the last sender is dropped: sources own it together.
     tokio::spawn(driver::run(settings, receiver));
     sender
+}
+
+/// All clients.
+pub(super) fn clients() -> Vec<UnboundedSender<Command>> {
+    let clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let clients = clients.iter();
+    clients.filter_map(|(_, client)| client.upgrade()).collect()
 }
 
 /// A number that no other source of this process has.

@@ -1,6 +1,6 @@
 //! xDS as a source: what users start, and the handle that they get.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use mesh_core::{
     AlreadyPublished, Mesh, Note, NoteKind,
@@ -53,6 +53,7 @@ pub struct XdsSource {
     everything: bool,
     targets: Vec<String>,
     on_demand: Option<Duration>,
+    cache: Option<PathBuf>,
     keep_alive: KeepAlive,
     start_timeout: Duration,
     resolver: Arc<dyn Resolve>,
@@ -97,6 +98,7 @@ impl XdsSource {
             everything: false,
             targets: Vec::new(),
             on_demand: None,
+            cache: None,
             keep_alive: KeepAlive::default(),
             start_timeout: START_TIMEOUT,
             resolver: Arc::new(SystemResolver),
@@ -127,6 +129,16 @@ impl XdsSource {
     #[must_use]
     pub const fn with_on_demand(mut self, within: Duration) -> Self {
         self.on_demand = Some(within);
+        self
+    }
+
+    /// Keeps the last good resources in this file, whose directory must exist, so that a process can
+    /// start while no control plane can be reached: what was saved is in use from the moment when all
+    /// have failed, or none has answered for 5 s, until one does. A file that cannot be used, or is of
+    /// other control planes, is a problem that [`Xds::status`] tells, and no more. Default: no file.
+    #[must_use]
+    pub fn with_cache(mut self, file: impl Into<PathBuf>) -> Self {
+        self.cache = Some(file.into());
         self
     }
 
@@ -224,6 +236,7 @@ impl XdsSource {
                 protocol: self.protocol,
                 wildcard: self.everything,
                 keep_alive: self.keep_alive,
+                cache: self.cache,
             }),
         };
         share.send(Command::Add(share.id, Box::new(consumer)));

@@ -43,6 +43,8 @@ pub struct ResourceStatus {
     pub name: Name,
     /// The version in use; `None` when there is none.
     pub version: Option<Name>,
+    /// What is in use was saved by an earlier process ([`XdsSource::with_cache`](super::XdsSource)).
+    pub is_saved: bool,
     /// What is wrong with it; with a version, that is of the time since.
     pub problem: Option<Problem>,
     /// Its fields that have no effect.
@@ -91,6 +93,7 @@ fn resource(kind: Kind, name: &Name, entry: &Entry<Decoder>) -> ResourceStatus {
         kind,
         name: name.clone(),
         version: held.map(|h| h.version.clone()),
+        is_saved: entry.is_saved(),
         problem: entry.problem().cloned(),
         ignored: held.map(|h| h.resource.ignored.clone()).unwrap_or_default(),
     }

@@ -67,6 +67,7 @@ impl std::fmt::Debug for TokenFile {
     }
 }
 
+/// The token that a file holds.
 fn parse(text: &str, now: Duration) -> Result<Token, String> {
     let token = text.trim();
     let mut parts = token.split('.');
@@ -91,11 +92,12 @@ fn parse(text: &str, now: Duration) -> Result<Token, String> {
     Ok(Token { header, expires })
 }
 
+/// Since 1970.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place: a token's end is told by the wall clock"
+    reason = "the one place: a token's end, and when a resource came, are told by the wall clock"
 )]
-fn now() -> Duration {
+pub(super) fn now() -> Duration {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use crate::pb::{
     aggregate::ClusterConfig,
     cluster::{
         Cluster,
-        cluster::{CustomClusterType, LbPolicy},
+        cluster::{CustomClusterType, LbConfig, LbPolicy},
     },
 };
 
@@ -34,10 +34,15 @@ pub(super) fn aggregate(
         pb.lb_policy(),
         LbPolicy::ClusterProvided | LbPolicy::RoundRobin
     );
+    let lb_config = match &pb.lb_config {
+        Some(LbConfig::RingHashLbConfig(_)) => "ring_hash_lb_config",
+        Some(LbConfig::MaglevLbConfig(_)) => "maglev_lb_config",
+        Some(LbConfig::LeastRequestLbConfig(_)) | None => "least_request_lb_config",
+    };
     for (field, is_said) in [
         ("lb_policy", balanced),
         ("load_balancing_policy", pb.load_balancing_policy.is_some()),
-        ("least_request_lb_config", pb.lb_config.is_some()),
+        (lb_config, pb.lb_config.is_some()),
         ("connect_timeout", pb.connect_timeout.is_some()),
         ("lb_subset_config", pb.lb_subset_config.is_some()),
         ("common_lb_config", pb.common_lb_config.is_some()),

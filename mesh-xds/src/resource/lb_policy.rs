@@ -41,8 +41,9 @@ pub(super) fn lb_policy(at: &At<'_>, pb: &Cluster) -> Option<LbPolicy> {
             at.field("consistent_hashing_lb_config").ignored(why);
         }
     };
-    let is_static = match pb.cluster_discovery_type {
-        Some(ClusterDiscoveryType::Type(kind)) => kind == DiscoveryType::Static as i32,
+    let is_static = match &pb.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) => *kind == DiscoveryType::Static as i32,
+        Some(ClusterDiscoveryType::ClusterType(_)) => false,
         None => true,
     };
     if is_static && hashing.is_some_and(|h| h.use_hostname_for_hashing) {

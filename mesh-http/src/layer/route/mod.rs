@@ -24,7 +24,6 @@ use mesh_core::{
     resilience::{ControlHeaders, strip_control_headers},
     routing::{Facts, MutationLevels, add_cookies, request_hash},
 };
-
 use tokio::time::timeout_at;
 
 pub(crate) use self::prepare::rewrite_host;
@@ -113,11 +112,11 @@ enum Next {
 #[cold]
 async fn on_demand(mesh: &Mesh, call: &mut Call, error: Error) -> Result<Next, Error> {
     let asked = {
-        let (head, port) = dialled(call.request()?)?;
-        match mesh.load().outbound(head.authority, port) {
+        let (_, dialled) = dialled(call.request()?)?;
+        match mesh.load().outbound(dialled) {
             // It is known, and has no route.
             Some(_) => None,
-            None => mesh.ask(head.authority, port),
+            None => mesh.ask(dialled.host, dialled.port),
         }
     };
     let Some(asked) = asked else {

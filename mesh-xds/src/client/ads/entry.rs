@@ -4,7 +4,7 @@ use std::{fmt, time::Instant};
 
 use mesh_core::policy::Name;
 
-use super::Decode;
+use super::{Decode, saved::SAVED};
 
 /// A resource that is wanted, or that a wildcard brought.
 pub(crate) struct Entry<D: Decode> {
@@ -14,6 +14,8 @@ pub(crate) struct Entry<D: Decode> {
     pub(super) held: Option<Held<D>>,
     /// What is wrong at present.
     pub(super) problem: Option<Problem>,
+    /// The version that was rejected last, and when, since one was accepted.
+    pub(super) rejected: Option<(Name, Instant)>,
     /// When waiting for it ends.
     pub(super) deadline: Option<Instant>,
     /// When a server was last told that it is not wanted.
@@ -25,10 +27,12 @@ pub(crate) struct Entry<D: Decode> {
 pub(crate) struct Held<D: Decode> {
     pub(crate) resource: D::Resource,
     /// As it came, to tell whether an update changes anything.
-    pub(super) body: D::Body,
+    pub(crate) body: D::Body,
     pub(crate) version: Name,
     /// The server that it came from.
     pub(super) link: usize,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 /// Why a resource is not there, or not the newest.
@@ -81,6 +85,7 @@ impl<D: Decode> Default for Entry<D> {
             users: 0,
             held: None,
             problem: None,
+            rejected: None,
             deadline: None,
             told: None,
         }
@@ -91,6 +96,16 @@ impl<D: Decode> Entry<D> {
     /// Asked for without an answer.
     pub(super) const fn is_pending(&self) -> bool {
         self.held.is_none() && self.problem.is_none()
+    }
+
+    /// What is in use was saved by an earlier process.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.link == SAVED)
+    }
+
+    /// No server of this process has said anything of it.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.is_pending() || self.is_saved()
     }
 
     /// Notes what is wrong; `drop` also ends the use of what was good. Whether that is news.
@@ -119,6 +134,14 @@ impl<D: Decode> Entry<D> {
     /// The last good one, for status.
     pub(crate) const fn held(&self) -> Option<&Held<D>> {
         self.held.as_ref()
+    }
+
+    /// The version that was rejected, and when, while that is what is wrong.
+    pub(crate) fn rejected(&self) -> Option<&(Name, Instant)> {
+        let kind = self.problem.as_ref().map(|p| p.kind);
+        self.rejected
+            .as_ref()
+            .filter(|_| kind == Some(ProblemKind::Rejected))
     }
 
     pub(crate) const fn problem(&self) -> Option<&Problem> {

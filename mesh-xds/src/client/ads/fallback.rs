@@ -3,13 +3,16 @@
 
 use std::time::Instant;
 
-use super::{Ads, Command, Decode, Kind, Problem, ProblemKind, link::Phase};
+use super::{Ads, Command, Decode, Kind, Problem, ProblemKind, link::Phase, saved::PATIENCE};
 
 impl<D: Decode> Ads<D> {
     /// Connects the preferred server, if nothing was asked for before.
     pub(super) fn start(&mut self, now: Instant) {
         if self.links[0].phase == Phase::Idle {
             self.links[0].phase = Phase::Waiting(now);
+            if let Some(store) = &mut self.store {
+                store.at = Some(now + PATIENCE);
+            }
         }
     }
 
@@ -47,6 +50,7 @@ impl<D: Decode> Ads<D> {
             self.unreachable = problem;
             self.changes.general = true;
         }
+        self.restore();
     }
 
     /// A resource is neither known nor known not to exist.
@@ -64,6 +68,7 @@ impl<D: Decode> Ads<D> {
     /// A server has answered: those behind it are not needed.
     pub(super) fn found(&mut self, link: usize, now: Instant) {
         self.links[link].hear();
+        self.store = None;
         self.changes.general |= self.unreachable.take().is_some();
         let mut stopped = false;
         for (index, later) in self.links.iter_mut().enumerate().skip(link + 1) {

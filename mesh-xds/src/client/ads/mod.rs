@@ -22,6 +22,7 @@ mod link;
 mod message;
 mod request;
 mod response;
+mod saved;
 #[cfg(test)]
 mod tests;
 
@@ -34,14 +35,18 @@ use std::{
 
 use mesh_core::{Random, policy::Name};
 
-use self::link::{Link, Phase};
 pub(crate) use self::{
     entry::{Entry, Held, State},
     message::{KINDS, Raw, Request, RequestBody, ResourceError, Response},
+    saved::Saved,
 };
 pub use self::{
     entry::{Problem, ProblemKind},
     message::Kind,
+};
+use self::{
+    link::{Link, Phase},
+    saved::Store,
 };
 
 /// Reads resources.
@@ -132,6 +137,10 @@ pub(crate) struct Ads<D: Decode> {
     changes: Changes,
     /// No server can be reached.
     unreachable: Option<Problem>,
+    /// The time of what is being done.
+    now: Instant,
+    /// Until a server answers.
+    store: Option<Store<D>>,
 }
 
 struct KindState<D: Decode> {
@@ -184,11 +193,18 @@ impl<D: Decode> Ads<D> {
             commands: VecDeque::new(),
             changes: Changes::default(),
             unreachable: None,
+            now,
+            store: None,
         };
         if !ads.options.wildcard.is_empty() {
             ads.start(now);
         }
         ads
+    }
+
+    /// Whether a server was asked for anything.
+    fn has_begun(&self) -> bool {
+        self.links[0].phase != Phase::Idle
     }
 
     /// Wants a resource by name; counted, so that each is ended by one
@@ -200,8 +216,10 @@ impl<D: Decode> Ads<D> {
         if entry.users > 1 {
             return;
         }
-        let known = !entry.is_pending();
         state.unused.remove(name);
+        self.restore_late(kind, name);
+        let state = &self.kinds[kind as usize];
+        let known = state.entries.get(name).is_some_and(|e| !e.is_pending());
         if !state.wildcard {
             self.touch(kind, name);
         }
@@ -327,16 +345,27 @@ impl<D: Decode> Ads<D> {
         });
         let timers = self.timers.iter().map(|t| t.at);
         let proofs = self.links.iter().filter_map(Link::proves_at);
-        connects.chain(requests).chain(timers).chain(proofs).min()
+        let patience = self.store.iter().filter_map(|store| store.at);
+        let waits = connects.chain(requests).chain(timers);
+        waits.chain(proofs).chain(patience).min()
     }
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.now = now;
         for link in &mut self.links {
             if link.proves_at().is_some_and(|at| at <= now) {
                 link.prove();
                 self.changes.general |= self.unreachable.take().is_some();
             }
+        }
+        if self
+            .store
+            .as_ref()
+            .and_then(|s| s.at)
+            .is_some_and(|at| at <= now)
+        {
+            self.restore();
         }
         let mut due = Vec::new();
         self.timers.retain_mut(|timer| {
@@ -376,9 +405,9 @@ impl<D: Decode> Ads<D> {
             let Some(entry) = state.entries.get_mut(&name) else {
                 continue;
             };
-            if entry.deadline == Some(at) && entry.is_pending() {
+            if entry.deadline == Some(at) && entry.is_unproven() {
                 let message = format!("{} did not send it within {wait} s", server.uri);
-                entry.fail(problem, message, false);
+                entry.fail(problem, message, entry.is_saved());
                 self.changes.names[kind as usize].push(name);
             }
         }

@@ -202,7 +202,7 @@ impl<D: Decode> Ads<D> {
         let mut missing = Vec::new();
         for name in &names {
             if let Some(entry) = state.entries.get_mut(name)
-                && entry.is_pending()
+                && entry.is_unproven()
             {
                 entry.deadline = Some(at);
                 missing.push(name.clone());

@@ -32,6 +32,7 @@ impl<D: Decode> Ads<D> {
         if self.links[link].phase != Phase::Open {
             return Ok(());
         }
+        self.now = now;
         self.found(link, now);
         let Some(kind) = Kind::from_type_url(&response.type_url) else {
             // Neither accepted nor rejected (A27).
@@ -155,6 +156,7 @@ impl<D: Decode> Ads<D> {
         if let Some(held) = entry.held.as_mut().filter(|held| held.body == raw.body) {
             held.version = version.clone();
             held.link = link;
+            entry.deadline = None;
             if entry.problem.take().is_some() {
                 self.changes.names[kind as usize].push(name.clone());
             }
@@ -167,13 +169,16 @@ impl<D: Decode> Ads<D> {
                     body: raw.body,
                     version: version.clone(),
                     link,
+                    at: self.now,
                 });
+                entry.rejected = None;
                 entry.problem = None;
                 entry.deadline = None;
                 (true, Ok(()))
             }
             Err(error) => {
                 let drop = self.options.servers[link].fail_on_data_errors;
+                entry.rejected = Some((version.clone(), self.now));
                 (
                     entry.fail(ProblemKind::Rejected, error.clone(), drop),
                     Err(error),
@@ -195,7 +200,8 @@ impl<D: Decode> Ads<D> {
             self.changes.names[kind as usize].push(name.clone());
             return;
         }
-        let drop = self.options.servers[link].fail_on_data_errors;
+        let is_saved = state.entries.get(name).is_some_and(super::Entry::is_saved);
+        let drop = self.options.servers[link].fail_on_data_errors || is_saved;
         let message = "the control plane has deleted it".to_owned();
         self.fail(kind, name, ProblemKind::DoesNotExist, message, drop);
     }

@@ -628,3 +628,87 @@ fn ten_thousand_subscriptions_take_ten_requests() {
         assert!(said <= 30_000, "{said} names");
     }
 }
+
+fn saved(kind: Kind, bodies: &[&str]) -> super::super::Saved<String> {
+    let mut saved = super::super::Saved::<String>::default();
+    for body in bodies {
+        let name = Toy.name(kind, &(*body).to_owned()).unwrap_or_default();
+        saved[kind as usize].insert(name, ("old".into(), (*body).to_owned()));
+    }
+    saved
+}
+
+#[test]
+fn what_was_saved_is_used_while_no_server_answers() {
+    let eds = Kind::ClusterLoadAssignment;
+    let mut hand = Hand::new(options(Protocol::Sotw));
+    let now = hand.now;
+    hand.ads
+        .save_for_later(saved(eds, &["a=1", "b=1", "c!", "d=1"]), now);
+    for name in ["a", "c", "e"] {
+        hand.subscribe(eds, name);
+    }
+    assert_eq!(hand.look(eds, "a"), (None, None));
+    assert_eq!(hand.ads.poll_command(now), Some(Command::Connect(0)));
+    hand.close(0);
+    let unreachable = Some(ProblemKind::Unreachable);
+    assert_eq!(hand.look(eds, "a"), (Some("1"), unreachable));
+    // Broken, or not saved.
+    assert_eq!(hand.look(eds, "c"), (None, unreachable));
+    assert_eq!(hand.look(eds, "e"), (None, unreachable));
+    // What is wanted later, too.
+    hand.subscribe(eds, "b");
+    assert_eq!(hand.look(eds, "b"), (Some("1"), unreachable));
+    let changed = hand.changed(eds);
+    assert!(
+        ["a", "b"]
+            .iter()
+            .all(|name| changed.contains(&(*name).to_owned()))
+    );
+
+    // A server is back: it confirms one, and does not know the other.
+    hand.advance(Duration::from_secs(2));
+    hand.open(0);
+    let RequestBody::Sotw { version, mut names } = hand.request().body else {
+        panic!("state of the world");
+    };
+    names.sort();
+    assert_eq!((&*version, names.concat()), ("", "abce".to_owned()));
+    hand.respond(eds, "new", &["a=2"]);
+    assert_eq!(hand.look(eds, "a"), (Some("2"), None));
+    assert_eq!(hand.look(eds, "b"), (Some("1"), None));
+    hand.subscribe(eds, "d");
+    assert_eq!(hand.look(eds, "d"), (None, None));
+    hand.advance(Duration::from_secs(15));
+    assert_eq!(hand.look(eds, "b"), (None, Some(ProblemKind::DoesNotExist)));
+    assert_eq!(hand.look(eds, "a"), (Some("2"), None));
+}
+
+#[test]
+fn what_was_saved_is_used_after_5_s_of_silence_and_for_wildcards() {
+    let with = |wildcard: Vec<Kind>| Options {
+        wildcard,
+        ..options(Protocol::Delta)
+    };
+    let mut hand = Hand::new(with(vec![Kind::Cluster]));
+    let now = hand.now;
+    hand.ads
+        .save_for_later(saved(Kind::Cluster, &["a=1", "b=1"]), now);
+    hand.open(0);
+    hand.requests();
+    hand.advance(Duration::from_millis(4999));
+    assert!(hand.ads.is_waiting(Kind::Cluster));
+    assert_eq!(
+        hand.ads.next_timeout(hand.now),
+        Some(now + Duration::from_secs(5))
+    );
+    hand.advance(Duration::from_millis(1));
+    assert!(!hand.ads.is_waiting(Kind::Cluster));
+    assert_eq!(hand.look(Kind::Cluster, "a"), (Some("1"), None));
+    hand.respond_on(0, Kind::Cluster, "2", &["a=2"], &["b"]);
+    assert_eq!(hand.look(Kind::Cluster, "a"), (Some("2"), None));
+    assert_eq!(
+        hand.look(Kind::Cluster, "b"),
+        (None, Some(ProblemKind::DoesNotExist))
+    );
+}
