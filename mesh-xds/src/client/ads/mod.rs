@@ -439,10 +439,12 @@ impl<D: Decode> Ads<D> {
     /// A stream has ended, and with it what its server might have missed.
     fn forget_unused(&mut self, now: Instant) {
         for kind in Kind::ALL {
+            // Of those in use as well: what the next stream is told begins anew, and the wait that was
+            // begun for this one is void.
+            for entry in self.kinds[kind as usize].entries.values_mut() {
+                entry.told = None;
+            }
             for name in self.kinds[kind as usize].unused.clone() {
-                if let Some(entry) = self.kinds[kind as usize].entries.get_mut(&name) {
-                    entry.told = None;
-                }
                 self.forget(kind, &name, now);
             }
         }

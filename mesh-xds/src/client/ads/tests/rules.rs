@@ -712,3 +712,22 @@ fn what_was_saved_is_used_after_5_s_of_silence_and_for_wildcards() {
         (None, Some(ProblemKind::DoesNotExist))
     );
 }
+
+/// Dropped, wanted again, and dropped once more when the stream that was told of the first has ended.
+#[test]
+fn what_is_dropped_between_streams_leaves_nothing_behind() {
+    let eds = Kind::ClusterLoadAssignment;
+    let mut hand = Hand::subscribed(options(Protocol::Sotw), &["a", "b"]);
+    hand.requests();
+    hand.respond(eds, "1", &["b=1"]);
+    hand.unsubscribe(eds, "a");
+    hand.advance(Duration::from_secs(1));
+    hand.requests();
+    hand.subscribe(eds, "a");
+    hand.advance(Duration::from_secs(1));
+    hand.requests();
+    hand.close(0);
+    hand.unsubscribe(eds, "a");
+    hand.advance(Duration::from_secs(60));
+    assert_eq!(hand.ads.entries(eds).count(), 1);
+}
