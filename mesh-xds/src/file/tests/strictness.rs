@@ -236,3 +236,45 @@ fn ignored_fields_are_listed() {
         ]
     );
 }
+
+#[test]
+fn a_misspelt_destination_is_told_and_a_sibling_is_not() {
+    let route = |host: &str| {
+        let spec = format!("hosts: [a]\nhttp: [{{route: [{{destination: {{host: {host}}}}}]}}]");
+        let known = service("default", "reviews-v1.default.svc.cluster.local", 80)
+            + &service("default", "ratings.default.svc.cluster.local", 80);
+        load(&(known + &document("VirtualService", "default", "a", &spec))).notes
+    };
+    for (host, told) in [
+        ("reveiws-v1", 1),
+        ("ratngs", 1),
+        ("reviews-v2", 0),
+        ("details", 0),
+    ] {
+        let notes = route(host);
+        let about = notes
+            .iter()
+            .filter(|n| n.to_string().contains("did you mean"));
+        assert_eq!(about.count(), told, "{host}: {notes:?}");
+    }
+}
+
+#[test]
+fn a_port_80_that_a_service_does_not_have_is_no_warning() {
+    let service = "hosts: [b.default.svc.cluster.local]\nresolution: STATIC\n\
+                   endpoints: [{address: 10.0.0.1}]\n\
+                   ports: [{number: 9080, name: http}, {number: 9090, name: http-admin}]";
+    let rule = "hosts: [b]\nhttp: [{route: [{destination: {host: b}}]}]";
+    let text = document("ServiceEntry", "default", "b", service)
+        + &document("VirtualService", "default", "b", rule);
+    let notes = load(&text).notes;
+    let [note] = &notes[..] else {
+        panic!("{notes:?}")
+    };
+    assert_eq!(note.kind, mesh_core::NoteKind::NotApplied);
+    assert!(
+        note.to_string().contains("on port 80, which service"),
+        "{note}"
+    );
+    assert_eq!(note.missing_clusters.len(), 1);
+}

@@ -22,7 +22,11 @@ use crate::file::{
         Action, ConnectionPoolSettings, Destination, HttpMatch, HttpRoute, WeightedDestination,
     },
     problem::{At, Note, NoteKind},
+    schema::nearest,
 };
+
+/// So many hosts that no file describes are compared with those that files do: each with all.
+const SPELT: usize = 16;
 
 /// Services that exist because a route names them, by host and port, with the first such line.
 pub(super) type Implied = BTreeMap<(Name, u16), At>;
@@ -239,11 +243,31 @@ impl<'a> Routes<'a> {
         };
         if service.is_none() {
             let mut implied = self.implied.borrow_mut();
+            let so_far = implied.len();
             let first = implied.entry((host.clone(), port));
-            first.or_insert_with(|| to.at.clone());
+            first.or_insert_with(|| {
+                if so_far < SPELT {
+                    self.misspelt(&host, &to.at);
+                }
+                to.at.clone()
+            });
         }
         let subset = to.subset.as_ref();
         let name = cluster_name(port, subset.map_or("", |(name, _)| name), &host);
+        if to.port.is_none()
+            && let Some(service) = service.filter(|s| s.port(port).is_none())
+        {
+            // As in istiod, every rule holds on port 80, where few such services are called.
+            let ports: Vec<_> = service.ports.iter().map(|p| p.number.to_string()).collect();
+            let message = format!(
+                "on port {port}, which service `{host}` does not have (its ports: {}): requests are \
+                 answered with 503 there",
+                ports.join(", ")
+            );
+            let mut note = to.at.note(NoteKind::NotApplied, message);
+            note.missing_clusters.push(name.clone());
+            self.notes.borrow_mut().push(note);
+        }
         if to.port.is_some() && service.is_some_and(|s| s.port(port).is_none()) {
             let message =
                 format!("service `{host}` has no port {port}: requests are answered with 503");
@@ -260,6 +284,27 @@ impl<'a> Routes<'a> {
             }
         }
         name
+    }
+
+    /// Warns of a host that no file describes and that looks like one that is described. Names that differ
+    /// in digits alone are more often siblings.
+    fn misspelt(&self, host: &str, at: &At) {
+        let Some((name, domain)) = host.split_once('.') else {
+            return;
+        };
+        let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "");
+        let siblings = self.services.iter().filter_map(|service| {
+            let (other, rest) = service.host.split_once('.')?;
+            (rest == domain && other.len().abs_diff(name.len()) <= 2).then_some(other)
+        });
+        if let Some(near) = nearest(name, siblings)
+            && letters(near) != letters(name)
+        {
+            let message = format!(
+                "no file describes `{host}`, which is taken to exist; did you mean `{near}.{domain}`?"
+            );
+            self.note(at, NoteKind::Warning, message);
+        }
     }
 
     /// What the destination's rule says to hash.
