@@ -1,5 +1,7 @@
 //! The service of `examples/kubernetes` under a control plane of the project's own: no cluster needed.
 
+#![cfg(test)]
+
 use std::{path::PathBuf, process::Stdio};
 
 use mesh_core::Mesh;

@@ -168,6 +168,11 @@ impl Consumer {
         Ok(())
     }
 
+    /// How often it has looked.
+    pub(super) fn looks(&self) -> u64 {
+        self.progress.borrow().looks
+    }
+
     /// Subscribes what a call wants. Whether there is something to look at, for that is no answer yet.
     pub(super) fn ask(
         &mut self,

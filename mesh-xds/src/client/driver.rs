@@ -43,7 +43,8 @@ pub(super) enum Command {
     Add(u64, Box<Consumer>),
     Remove(u64),
     /// A source wants a target: its listener and host.
-    Subscribe(u64, Arc<str>, Arc<str>),
+    /// Answered with how many looks were taken before: the next one sees it.
+    Subscribe(u64, Arc<str>, Arc<str>, oneshot::Sender<u64>),
     Unsubscribe(u64, Arc<str>),
     /// A call of a source's mesh wants a target, and to hear what has become of it.
     Ask(u64, Arc<str>, Arc<str>, oneshot::Sender<Result<(), String>>),
@@ -161,9 +162,13 @@ impl Driver {
                 }
                 return;
             }
-            Command::Subscribe(id, listener, host) => {
+            Command::Subscribe(id, listener, host, reply) => {
                 if let Some(Scope::Targets(targets)) = self.scope(id) {
                     targets.add(listener, host);
+                }
+                if let Some(consumer) = self.consumers.get(&id) {
+                    // Who asked may have gone.
+                    let _ = reply.send(consumer.looks());
                 }
             }
             Command::Unsubscribe(id, listener) => {

@@ -291,12 +291,18 @@ impl Xds {
         }
         let (listener, host) = self.bootstrap.client_listener(target)?;
         let (listener, host): (Name, Name) = (listener.into(), host.into());
-        let looks = self.progress.borrow().looks;
         let id = self.share.id;
+        let (reply, noted) = oneshot::channel();
         self.share
-            .send(Command::Subscribe(id, listener.clone(), host));
+            .send(Command::Subscribe(id, listener.clone(), host, reply));
         let share = self.share.clone();
         let subscription = Subscription { share, listener };
+        // A look that was due for something else may come before the client has heard of this.
+        let looks = match timeout(within, noted).await {
+            Ok(Ok(looks)) => looks,
+            Ok(Err(_)) => return Err(XdsError::Ended),
+            Err(_) => return Err(self.incomplete(within)),
+        };
         self.complete_after(looks + 1, within).await?;
         Ok(subscription)
     }
@@ -307,16 +313,18 @@ impl Xds {
         match timeout(within, progress.wait_for(is_complete)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(XdsError::Ended),
-            Err(_) => {
-                let progress = self.progress.borrow();
-                Err(match &progress.unreachable {
-                    Some(error) => XdsError::Unreachable(error.clone()),
-                    None => XdsError::Incomplete {
-                        after: within,
-                        waiting: progress.waiting.clone(),
-                    },
-                })
-            }
+            Err(_) => Err(self.incomplete(within)),
+        }
+    }
+
+    fn incomplete(&self, after: Duration) -> XdsError {
+        let progress = self.progress.borrow();
+        match &progress.unreachable {
+            Some(error) => XdsError::Unreachable(error.clone()),
+            None => XdsError::Incomplete {
+                after,
+                waiting: progress.waiting.clone(),
+            },
         }
     }
 
