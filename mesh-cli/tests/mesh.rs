@@ -375,3 +375,26 @@ fn what_cannot_be_used_is_refused() {
     let (code, value) = json(&["explain", "--config", BROKEN, "GET", "http://reviews/"]);
     assert_eq!((code, &value["ok"]), (1, &Value::from(false)));
 }
+
+/// A preflight is answered by the CORS filter: it is neither mirrored nor sent.
+#[test]
+fn explain_stops_where_a_preflight_is_answered() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("preflight");
+    fs::create_dir_all(&dir).unwrap();
+    let rule = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n  \
+                hosts: [a.example]\n  http:\n  - corsPolicy: {allowOrigins: [{exact: http://shop}]}\n    \
+                mirror: {host: b.example}\n    route: [{destination: {host: a.example}}]\n";
+    fs::write(dir.join("a.yaml"), rule).unwrap();
+    let origin = ["-H", "origin: http://shop"];
+    let asks = ["-H", "access-control-request-method: GET"];
+    let url = ["OPTIONS", "http://a.example/"];
+    let dir = dir.to_str().unwrap();
+    let (_, text) = explain(dir, &[&origin[..], &asks, &url].concat());
+    assert!(
+        text.contains("answers the preflight, 200, and sends it nowhere"),
+        "{text}"
+    );
+    assert!(!text.contains("mirrored"), "{text}");
+    let (_, text) = explain(dir, &[&origin[..], &["GET", "http://a.example/"]].concat());
+    assert!(text.contains("mirrored to cluster"), "{text}");
+}

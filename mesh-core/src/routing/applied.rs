@@ -30,8 +30,21 @@ pub(super) fn applied(
         RouteAction::Forward(action) => &action.upgrades[..],
         _ => &[],
     };
+    // What is answered here meets nothing of the rest.
     if let Some(refused) = refused_upgrade(&router.manager().upgrades, upgrades, head.headers) {
-        said.push(format!("upgrade to {refused} refused: 403"));
+        return vec![format!(
+            "upgrade to {refused} refused: 403, and sent nowhere"
+        )];
+    }
+    let answers = |filter: &&Filter| match filter {
+        Filter::Cors(policies) => {
+            matches!(cors(policies, head, random), CorsDecision::Preflight(_))
+        }
+        _ => false,
+    };
+    if let Some(at) = filters.iter().position(|f| answers(&f)) {
+        said.truncate(at + 1);
+        return said;
     }
     let RouteAction::Forward(action) = &matched.action else {
         return said;
@@ -72,7 +85,9 @@ fn filter(filter: &Filter, head: &RequestHead<'_>, random: u64) -> String {
         }
         Filter::Cors(policies) => match cors(policies, head, random) {
             CorsDecision::Pass => "CORS filter: not for this request".to_owned(),
-            CorsDecision::Preflight(_) => "CORS filter: answers the preflight, 200".to_owned(),
+            CorsDecision::Preflight(_) => {
+                "CORS filter: answers the preflight, 200, and sends it nowhere".to_owned()
+            }
             CorsDecision::Respond(_) => "CORS filter: allows the origin".to_owned(),
         },
         Filter::HeaderMutation(all) => {
