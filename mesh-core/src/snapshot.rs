@@ -35,9 +35,17 @@ pub struct Snapshot {
     routers: Vec<Arc<Router>>,
     clusters: Vec<Arc<Cluster>>,
     cluster_index: Map<Name, usize>,
-    /// The clusters of each aggregate; those are in no other list.
-    aggregates: Map<Name, Vec<usize>>,
+    /// By name; those are in no other list.
+    aggregates: Map<Name, Aggregate>,
     dangling: Vec<DanglingRoute>,
+}
+
+/// A cluster of clusters.
+#[derive(Debug)]
+struct Aggregate {
+    policy: Arc<policy::Cluster>,
+    /// The places of its clusters.
+    leaves: Vec<usize>,
 }
 
 impl Snapshot {
@@ -128,7 +136,10 @@ impl Snapshot {
             let clusters = |name: &Name| Some(aggregate::clusters_of(names.get(name)?)?.to_vec());
             let place = |name: &Name| next.cluster_position(name);
             let leaves = aggregate::leaves(&policy.name, clusters, place);
-            next.aggregates.insert(policy.name.clone(), leaves);
+            let policy = policy.clone();
+            let aggregate = Aggregate { policy, leaves };
+            next.aggregates
+                .insert(aggregate.policy.name.clone(), aggregate);
         }
 
         if !problems.is_empty() {
@@ -279,7 +290,7 @@ impl Snapshot {
         if found.is_some() || self.aggregates.is_empty() {
             return found;
         }
-        let leaves = self.aggregates.get(name)?;
+        let leaves = &self.aggregates.get(name)?.leaves;
         aggregate::choose(leaves, |leaf| &self.clusters[leaf], draw, now())
     }
 
@@ -295,7 +306,7 @@ impl Snapshot {
 
     /// Whether requests to `name` have somewhere to go: it is a cluster, or an aggregate of some.
     pub(crate) fn has_target(&self, name: &str) -> bool {
-        let leads = |leaves: &Vec<usize>| !leaves.is_empty();
+        let leads = |aggregate: &Aggregate| !aggregate.leaves.is_empty();
         self.cluster_index.contains_key(name) || self.aggregates.get(name).is_some_and(leads)
     }
 
@@ -303,6 +314,11 @@ impl Snapshot {
     #[inline]
     pub fn clusters(&self) -> &[Arc<Cluster>] {
         &self.clusters
+    }
+
+    /// The policies of all aggregates, in no order.
+    pub fn aggregates(&self) -> impl Iterator<Item = &Arc<policy::Cluster>> {
+        self.aggregates.values().map(|aggregate| &aggregate.policy)
     }
 
     /// All routers, in the order their configurations were published.

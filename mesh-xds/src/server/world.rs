@@ -164,10 +164,12 @@ impl World {
         let snapshot = self.snapshot.clone();
         let mut clusters = BTreeMap::new();
         let mut endpoints = BTreeMap::new();
-        for cluster in snapshot.clusters() {
-            let policy = cluster.policy();
+        let own = snapshot.clusters().iter();
+        let own = own.map(|cluster| (cluster.policy(), cluster.assignment()));
+        let aggregates = snapshot.aggregates().map(|a| (a, Arc::default()));
+        for (policy, assignment) in own.chain(aggregates) {
             let known = previous.and_then(|p| p.clusters.get(&policy.name));
-            let encoded = self.encode_cluster(policy, cluster.assignment(), known);
+            let encoded = self.encode_cluster(policy, assignment, known);
             let name = &policy.name;
             clusters.extend(encoded.cluster.clone().map(|r| (name.clone(), r)));
             endpoints.extend(encoded.endpoints.clone().map(|r| (name.clone(), r)));

@@ -2,7 +2,7 @@
 
 use mesh_core::policy::{
     CircuitBreakers, Cluster, ConnectionPool, Discovery, HashFunction, Http2KeepAlive,
-    HttpProtocol, LbPolicy, OutlierDetection, RoutingPriority, SubsetFallback, Subsets,
+    HttpProtocol, LbPolicy, Name, OutlierDetection, RoutingPriority, SubsetFallback, Subsets,
     TcpKeepalive, Thresholds,
 };
 
@@ -12,13 +12,14 @@ use super::{
     value::{any, duration, extension, percent, structure},
 };
 use crate::pb::{
+    aggregate::ClusterConfig,
     cluster::{
         self, LoadBalancingPolicy,
         circuit_breakers::{Thresholds as PbThresholds, thresholds::RetryBudget},
         cluster::{
-            ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbConfig,
-            LbPolicy as PbPolicy, LbSubsetConfig, LeastRequestLbConfig, MaglevLbConfig,
-            RingHashLbConfig,
+            ClusterDiscoveryType, CommonLbConfig, CustomClusterType, DiscoveryType,
+            EdsClusterConfig, LbConfig, LbPolicy as PbPolicy, LbSubsetConfig, LeastRequestLbConfig,
+            MaglevLbConfig, RingHashLbConfig,
             common_lb_config::ConsistentHashingLbConfig,
             lb_subset_config::{LbSubsetFallbackPolicy, LbSubsetSelector},
             ring_hash_lb_config::HashFunction as LegacyFunction,
@@ -47,6 +48,22 @@ use crate::pb::{
 /// The key of the options, which is their type.
 const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+/// Its clusters have all else that there is to say.
+fn aggregate(name: &Name, clusters: &[Name]) -> cluster::Cluster {
+    let config = ClusterConfig {
+        clusters: clusters.iter().map(ToString::to_string).collect(),
+    };
+    cluster::Cluster {
+        name: name.to_string(),
+        lb_policy: PbPolicy::ClusterProvided.into(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::ClusterType(CustomClusterType {
+            name: "envoy.clusters.aggregate".to_owned(),
+            typed_config: Some(any(&config)),
+        })),
+        ..cluster::Cluster::default()
+    }
+}
+
 impl Encoder<'_> {
     pub(super) fn cluster(&mut self, cluster: &Cluster) -> Option<cluster::Cluster> {
         let Cluster {
@@ -64,6 +81,9 @@ impl Encoder<'_> {
             origin,
         } = cluster;
         self.enter(origin);
+        if let Discovery::Aggregate { clusters } = discovery {
+            return Some(aggregate(name, clusters));
+        }
         let eds = EdsClusterConfig {
             eds_config: Some(ads()),
             service_name: String::new(),
